@@ -1,0 +1,173 @@
+"""The lookup table: mixture weights for each bin set, where they come from, and fusion by them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ensir.ensemble.bins import Bins, levels_of
+from ensir.ensemble.fusion import Fusion, Pictures, Place, checked_candidates, fuse_pictures
+from ensir.errors import InputError
+
+# Weights that add up to 1 within this are taken; float32 tables are off by 2e-7.
+SUM_TOLERANCE = 1e-6
+
+
+class Origin(IntEnum):
+    """Where the weights of a cell (a channel and a bin set) come from."""
+
+    FITTED = 0  # EM on the reference set
+    PRIOR = 1  # too few pixels, or EM broke down: the prior or the rule's first weights
+    EMPTY = 2  # no pixel of the reference set: what the method gives in their place
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """How a table was made; None where its file does not say."""
+
+    method: str  # "em" or "published"; "released" for a table read from a released file
+    first_weights: str | None = None  # "released", "uniform" or "prior"
+    prior: tuple[float, ...] | None = None  # the user's weights, one for each candidate
+    reference_set: str | None = None
+    pictures: int | None = None
+    pixels: int | None = None
+    statistics_sha256: str | None = None  # of the statistics file the table was fitted from
+    software: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class LookupTable:
+    """Weights of M candidates for each channel and bin set.
+
+    A row serves the bin sets from its start up to the next row's. A dense table has one row for
+    each of the S bin sets; a sparse one a row for each occupied bin set and one for each gap
+    between them.
+    """
+
+    bins: Bins
+    weights: Tensor  # (C, S, M) float64, at least 0, adds up to 1; sparse: one row for S
+    origin: Tensor  # (C, S) uint8, an Origin
+    count: Tensor  # (C, S) int64, pixels of the reference set; -1 where a file does not say
+    candidate_names: tuple[str, ...]
+    provenance: Provenance
+    starts: Tensor  # (S,) int64, first bin set of each row, rising from 0
+
+    def __post_init__(self) -> None:
+        if self.weights.ndim != 3 or self.weights.dtype != torch.float64:
+            raise InputError(
+                "weights are (C, S, M) float64, got "
+                f"{tuple(self.weights.shape)} {self.weights.dtype}"
+            )
+        channels, rows, members = self.weights.shape
+        same = self.origin.shape == self.count.shape == (channels, rows)
+        if not same or self.starts.shape != (rows,) or channels not in (1, 3):
+            raise InputError(
+                "weights are (C, S, M), origin and count (C, S) and starts (S,), C = 1 or 3; got "
+                f"{tuple(self.weights.shape)}, {tuple(self.origin.shape)}, "
+                f"{tuple(self.count.shape)} and {tuple(self.starts.shape)}"
+            )
+        if not members == self.bins.candidates == len(self.candidate_names):
+            raise InputError(
+                f"the table has weights for {members} candidates, bins for "
+                f"{self.bins.candidates} and {len(self.candidate_names)} names: all must agree"
+            )
+        if len(set(self.candidate_names)) < members or not all(self.candidate_names):
+            raise InputError(
+                f"candidates need names that differ, got {', '.join(self.candidate_names)}"
+            )
+        rising = bool((self.starts.diff() > 0).all())
+        if not rows or not rising or self.starts[0] != 0 or self.starts[-1] >= self.bins.sets:
+            raise InputError(
+                f"the rows of a table start at rising bin sets from 0 to {self.bins.sets - 1}"
+            )
+        self._check_weights()
+
+    @property
+    def channels(self) -> int:
+        return self.weights.shape[0]
+
+    @property
+    def dense(self) -> bool:
+        """Whether every bin set has a row of its own."""
+        return len(self.starts) == self.bins.sets
+
+    def rows_of(self, sets: Tensor) -> Tensor:
+        """The row of the table that serves each bin set: (...) int64 -> (...) int64."""
+        if self.dense:
+            return sets
+        return torch.searchsorted(self.starts, sets, right=True) - 1
+
+    def fuse(self, candidates: Pictures, *, dtype: torch.dtype = torch.float32) -> Fusion:
+        """Looks up the weights of every pixel and fuses the candidates (Eq. 14, 15).
+
+        Candidates are M pictures (C, H, W) of uint8 (0..255), uint16 (0..65535) or float32
+        (0..255): a tensor (M, C, H, W), a sequence in the order of `candidate_names`, or a
+        mapping from those names in that order. The bin comes from the 8-bit level, the weights
+        are applied at full precision. The fused image is 0..255, `dtype` torch.float32, or
+        torch.uint8 rounded half up.
+
+        Raises InputError for another number, order, size, type or range of candidates.
+        """
+        pictures = checked_candidates(candidates, self.candidate_names)
+        if len(pictures[0]) != self.channels:
+            raise InputError(
+                f"this table was fitted for pictures of {self.channels} channels, "
+                f"{self.candidate_names[0]} has {len(pictures[0])}"
+            )
+        table = self.to(pictures[0].device)
+        planes = table.weights.permute(2, 0, 1).reshape(self.bins.candidates, -1).contiguous()
+        first_cell = torch.arange(self.channels, device=planes.device) * len(self.starts)
+
+        def weights_at(rows: Place, columns: Place) -> Tensor:
+            levels = torch.stack([levels_of(picture[:, rows, columns]) for picture in pictures])
+            row = table.rows_of(self.bins.index(levels))
+            cell = row.add_(first_cell.reshape(-1, *[1] * (row.ndim - 1)))
+            return torch.stack([plane.take(cell) for plane in planes])
+
+        return fuse_pictures(pictures, weights_at, dtype)
+
+    def to(self, device: str | torch.device) -> LookupTable:
+        """The same table on `device`."""
+        if self.weights.device == torch.device(device):
+            return self
+        return LookupTable(
+            self.bins,
+            self.weights.to(device),
+            self.origin.to(device),
+            self.count.to(device),
+            self.candidate_names,
+            self.provenance,
+            self.starts.to(device),
+        )
+
+    def save(self, path: str | Path) -> None:
+        """Writes the table as safetensors, whole or not at all."""
+        from ensir.table_files import write_table  # upwards: saving is what a user of a table does
+
+        write_table(self, Path(path))
+
+    def _check_weights(self) -> None:
+        wrong = ~self.weights.isfinite() | (self.weights < 0)
+        wrong = wrong.any(-1) | ((self.weights.sum(-1) - 1).abs() > SUM_TOLERANCE)
+        if wrong.any():
+            channel, row = wrong.nonzero()[0].tolist()
+            lower = (self.bins.bins_of(self.starts[row]) * self.bins.width).tolist()
+            raise InputError(
+                f"weights are at least 0 and add up to 1; channel {channel} of the bin set from "
+                f"{tuple(lower)} has {self.weights[channel, row].tolist()}"
+            )
+
+
+def table_rows(bins: Bins, occupied: Tensor) -> Tensor:
+    """The first bin set of each row of a table, (S,) int64.
+
+    All bin sets while a dense table fits; else the `occupied` ones (K,) and one row for each gap.
+    """
+    if bins.dense:
+        return torch.arange(bins.sets, device=occupied.device)
+    after = (occupied + 1).clamp(max=bins.sets - 1)
+    return torch.unique(torch.cat([occupied.new_zeros(1), occupied, after]))

@@ -1,0 +1,34 @@
+"""Every limit with its number and its reason, as data."""
+
+LEVELS = 256  # of an 8-bit value; the bins and the ground-truth histograms count in these
+
+# Pictures. The pixel limit is read from the header, before anything is decoded.
+MOST_PIXELS = 40_000_000
+LONGEST_SIDE = 20_000
+MOST_PICTURE_BYTES = 64 * 2**20
+
+# Bin sets are numbered in int64; times the channels and levels they must still fit.
+MOST_BIN_SETS = 2**52
+# Up to here a table holds every bin set: 3 channels of 8 weights in float64 take 12 MB. Above it
+# only the occupied ones are kept.
+DENSE_BIN_SETS = 65_536
+# Sums of squares of so many 8-bit values stay within int64 (255**2 * this < 2**63).
+MOST_REFERENCE_PIXELS = 140_000_000_000_000
+# Direct counting takes one int64 a key: 128 MB. Above it the keys are sorted.
+DENSE_KEYS = 2**24
+# Sums of one reference set in memory, and the weights of one table.
+MOST_STATISTICS_BYTES = 2 * 2**30
+
+# Files of our own format and released tables.
+MOST_TABLE_BYTES = 512 * 2**20
+MOST_HEADER_BYTES = 2**20
+MOST_PUBLISHED_BYTES = 8 * 2**20
+MOST_PUBLISHED_CANDIDATES = 4  # the released code writes and reads no more
+MOST_PICKLE_BYTES = 4 * 2**20
+MOST_RECORDS = 60_000
+MOST_OPERATIONS = 600_000
+MOST_STRING = 64
+MOST_NAME = 80
+
+# Noise that is added for trying, in levels: above it little of a picture is left.
+MOST_NOISE = 100

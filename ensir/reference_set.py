@@ -1,0 +1,176 @@
+"""Reference sets: pictures with ground truth and the output of each candidate, and their sums."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import overload
+
+import torch
+from torch import Tensor
+
+from ensir.ensemble.bin_statistics import BinStatistics
+from ensir.errors import InputError
+from ensir.files import is_name, shown_name
+from ensir.images import PICTURE_ENDINGS, read_image
+
+GROUND_TRUTH = "gt"
+
+
+class ReferenceSet:
+    """Pictures in folders: `folder/<candidate>/x.png` and the ground truth in `folder/gt/x.png`.
+
+    Files belong together by name without ending; they are visited in the order of their names.
+    `set[i]` reads picture i: candidates (M, 3, H, W) and ground truth (3, H, W), both uint8;
+    `set[a:b:c]` is a part of the set, a worker's share for example.
+
+    Raises InputError when a folder or a file of one is missing, when two files have one name,
+    and on reading a picture whose candidates and ground truth differ in size.
+    """
+
+    def __init__(self, folder: str | Path, candidates: Sequence[str]) -> None:
+        self.folder = Path(folder)
+        if isinstance(candidates, str) or not all(map(is_name, candidates)):
+            raise InputError(
+                "candidates are a list of names of 1 to 80 printable characters, got "
+                f"{candidates!r:.100}"
+            )
+        self.candidate_names = tuple(candidates)
+        if not self.candidate_names or len(set(candidates)) < len(candidates):
+            raise InputError(
+                "a reference set needs candidates whose names differ, got "
+                f"{', '.join(candidates) or 'none'}"
+            )
+        if GROUND_TRUTH in candidates:
+            raise InputError(f"{GROUND_TRUTH} is the ground truth, not a candidate: leave it out")
+        if not self.folder.is_dir():
+            raise InputError(
+                f"no folder {self.folder.name}: a reference set is a folder with one folder for "
+                f"each candidate and {GROUND_TRUTH} for the ground truth"
+            )
+        self._files = {name: self._listed(name) for name in (GROUND_TRUTH, *candidates)}
+        self.names: tuple[str, ...] = tuple(sorted(self._files[GROUND_TRUTH]))
+        self._check_complete()
+
+    @property
+    def name(self) -> str:
+        return shown_name(self.folder.resolve()) or "reference set"
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @overload
+    def __getitem__(self, place: int) -> tuple[Tensor, Tensor]: ...
+    @overload
+    def __getitem__(self, place: slice) -> ReferenceSet: ...
+
+    def __getitem__(self, place: int | slice) -> tuple[Tensor, Tensor] | ReferenceSet:
+        if isinstance(place, slice):
+            part = object.__new__(ReferenceSet)
+            part.__dict__.update(self.__dict__)
+            part.names = self.names[place]
+            return part
+        name = self.names[place]
+        truth = read_image(self._files[GROUND_TRUTH][name])
+        candidates = []
+        for candidate in self.candidate_names:
+            picture = read_image(self._files[candidate][name])
+            if picture.shape != truth.shape:
+                raise InputError(
+                    f"{name}: the ground truth is {_size(truth)}, but {candidate} is "
+                    f"{_size(picture)}: pictures of one name have one size"
+                )
+            candidates.append(picture)
+        return torch.stack(candidates), truth
+
+    def _listed(self, name: str) -> dict[str, Path]:
+        folder = self.folder / name
+        if not folder.is_dir():
+            there = sorted(path.name for path in self.folder.iterdir() if path.is_dir())
+            raise InputError(
+                f"{self.folder.name} has no folder {name}: there are {', '.join(there) or 'none'}"
+            )
+        files: dict[str, Path] = {}
+        for path in sorted(folder.iterdir()):
+            if path.suffix.lower() not in PICTURE_ENDINGS or path.name.startswith("."):
+                continue
+            if path.stem in files:
+                raise InputError(
+                    f"{name} has both {files[path.stem].name} and {path.name}: keep one of them"
+                )
+            files[path.stem] = path
+        return files
+
+    def _check_complete(self) -> None:
+        if not self.names:
+            raise InputError(f"{self.folder.name}/{GROUND_TRUTH} has no picture")
+        truths = set(self.names)
+        for candidate in self.candidate_names:
+            there = set(self._files[candidate])
+            for missing, where in ((truths - there, candidate), (there - truths, GROUND_TRUTH)):
+                if missing:
+                    raise InputError(
+                        f"{where} lacks {min(missing)} ({len(missing)} of "
+                        f"{len(truths | there)}): {candidate} and {GROUND_TRUTH} need the same "
+                        "pictures"
+                    )
+
+
+@dataclass(frozen=True, eq=False)
+class ReferenceStatistics:
+    """The statistics of reference sets, and which they are."""
+
+    statistics: BinStatistics
+    candidate_names: tuple[str, ...]
+    reference_sets: tuple[str, ...]  # names, sorted, each once
+    pictures: int
+    file_sha256: str | None = None  # of the file they were read from, kept by what is fitted
+
+    def __add__(self, other: ReferenceStatistics) -> ReferenceStatistics:
+        self._check_same(other)
+        return ReferenceStatistics(
+            self.statistics + other.statistics,
+            self.candidate_names,
+            tuple(sorted({*self.reference_sets, *other.reference_sets})),
+            self.pictures + other.pictures,
+        )
+
+    def __sub__(self, other: ReferenceStatistics) -> ReferenceStatistics:
+        self._check_same(other)
+        return ReferenceStatistics(
+            self.statistics - other.statistics,
+            self.candidate_names,
+            self.reference_sets,
+            self.pictures - other.pictures,
+        )
+
+    def coarser(self, width: int) -> ReferenceStatistics:
+        """The same pictures in wider bins, exactly."""
+        return replace(self, statistics=self.statistics.coarser(width))
+
+    def of_candidates(self, names: Sequence[str]) -> ReferenceStatistics:
+        """The same pictures seen by some of the candidates, in the order given, exactly."""
+        unknown = [name for name in names if name not in self.candidate_names]
+        if unknown or not names or len(set(names)) < len(names):
+            raise InputError(
+                f"the statistics know {', '.join(self.candidate_names)}; got "
+                f"{', '.join(names) or 'none'}: choose among them, each once"
+            )
+        kept = [self.candidate_names.index(name) for name in names]
+        return replace(
+            self,
+            statistics=self.statistics.of_candidates(kept),
+            candidate_names=tuple(names),
+        )
+
+    def _check_same(self, other: ReferenceStatistics) -> None:
+        if self.candidate_names != other.candidate_names:
+            raise InputError(
+                f"statistics of {', '.join(self.candidate_names)} cannot be combined with those "
+                f"of {', '.join(other.candidate_names)}: the candidates and their order must agree"
+            )
+
+
+def _size(picture: Tensor) -> str:
+    return f"{picture.shape[-1]} × {picture.shape[-2]}"

@@ -1,0 +1,77 @@
+"""Files are written whole or not at all."""
+
+import hashlib
+import os
+from pathlib import Path
+
+import pytest
+
+from ensir.errors import InputError
+from ensir.files import digest, shown_name, write_whole
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_what_was_written_is_read_back_and_nothing_else_is_left(tmp_path: Path) -> None:
+    write_whole(tmp_path / "table", b"old")
+    write_whole(tmp_path / "table", b"new")
+    assert (tmp_path / "table").read_bytes() == b"new"
+    assert names(tmp_path) == ["table"]
+
+
+def test_an_interrupted_write_leaves_the_old_file_and_no_part(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    write_whole(tmp_path / "table", b"old")
+    monkeypatch.setattr(os, "replace", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        write_whole(tmp_path / "table", b"new")
+    assert (tmp_path / "table").read_bytes() == b"old"
+    assert names(tmp_path) == ["table"]
+
+
+def test_a_full_disk_is_one_sentence_and_leaves_no_part(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    with pytest.raises(
+        InputError, match=r"^table could not be written .No space left on device.: "
+    ):
+        write_whole(tmp_path / "table", b"new")
+    assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize("place", ["missing/table", "folder", "file/table"])
+def test_a_place_that_cannot_be_written_is_named_without_its_folder(
+    tmp_path: Path, place: str
+) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match="could not be written") as refusal:
+        write_whole(tmp_path / place, b"data")
+    assert str(tmp_path) not in str(refusal.value)
+    assert names(tmp_path) == ["file", "folder"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permission bits are of POSIX")
+def test_a_result_is_as_readable_as_any_new_file(tmp_path: Path) -> None:
+    (tmp_path / "plain").touch()
+    write_whole(tmp_path / "whole", b"")
+    assert (tmp_path / "whole").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+def test_the_digest_is_sha_256() -> None:
+    assert digest(b"ensir") == hashlib.sha256(b"ensir").hexdigest()
+
+
+def test_a_shown_name_is_printable_and_short() -> None:
+    assert shown_name(Path("folder/a\n\x1b[31mb\u202ec.png")) == "a[31mbc.png"
+    assert len(shown_name(Path("x" * 300))) == 80
