@@ -1,0 +1,37 @@
+"""What every restorer is."""
+
+from typing import Protocol
+
+from torch import Tensor
+
+from ensir.progress import IsCancelled, OnProgress
+
+
+class Restorer(Protocol):
+    """Makes one candidate of an image."""
+
+    @property
+    def name(self) -> str:
+        """As the user reads it, and as it is found in RESTORERS."""
+
+    @property
+    def task(self) -> str:
+        """What it takes away: "noise"."""
+
+    @property
+    def scale(self) -> int:
+        """How many times larger the candidate is than the image, in each direction."""
+
+    @property
+    def licence(self) -> str:
+        """Of its code and weights, in a few words."""
+
+    @property
+    def parameters(self) -> int:
+        """The count of learned numbers; 0 for a classical filter."""
+
+    def restore(self, image: Tensor, on_progress: OnProgress, cancelled: IsCancelled) -> Tensor:
+        """The candidate: uint8 (3, H, W) -> uint8 (3, scale H, scale W).
+
+        Raises errors.Cancelled soon after `cancelled()` becomes true.
+        """
