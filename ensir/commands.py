@@ -1,0 +1,225 @@
+"""The commands of the command line: arguments in, an answer out.
+
+Heavy imports stand inside the functions, so that `--help` starts at once.
+"""
+
+from __future__ import annotations
+
+import io
+from argparse import Namespace
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ensir.answers import Answer
+from ensir.errors import InputError
+from ensir.files import shown_name, write_whole
+from ensir.progress import OnProgress
+
+if TYPE_CHECKING:
+    from ensir.reference_set import ReferenceStatistics
+
+Run = Callable[[Namespace, OnProgress], Answer]
+
+BIN_WIDTH = 32  # of statistics gathered without a word about it
+OWN, RELEASED = ".safetensors", ".pth"  # endings of tables
+
+
+def fit(given: Namespace, on_progress: OnProgress) -> Answer:
+    """Writes a table; beside it, if pictures were read, the statistics it was fitted from."""
+    _check_output(given.output, [OWN], inputs=[given.reference])
+    statistics = given.reference
+    if given.reference.is_dir():
+        statistics = given.output.with_suffix(".statistics" + OWN)
+        gathered = _gathered(given, on_progress)
+    else:
+        gathered = _read_again(given)
+    from ensir import fit_statistics, write_statistics
+    from ensir.summaries import about_table
+
+    table = fit_statistics(
+        gathered, given.bin_width, given.method, given.prior, first_weights=given.first_weights
+    ).table
+    if statistics != given.reference:
+        write_statistics(gathered, statistics)
+    table.save(given.output)
+    return Answer({"table": given.output, "statistics": statistics, **about_table(table)})
+
+
+def fuse(given: Namespace, on_progress: OnProgress) -> Answer:
+    """Writes the fused picture, and the weight maps where asked for."""
+    inputs = [given.table, *given.pictures]
+    _check_output(given.output, [".png"], inputs)
+    if given.weights is not None:
+        _check_output(given.weights, [".npz"], inputs)
+    import numpy as np
+    import torch
+
+    from ensir import read_table
+    from ensir.images import read_image, write_image
+
+    table = read_table(given.table, given.names)
+    _check_order(given.pictures, table.candidate_names)
+    fusion = table.fuse([read_image(path) for path in given.pictures], dtype=torch.uint8)
+    write_image(given.output, fusion.image)
+    if given.weights is not None:
+        file = io.BytesIO()
+        weights = fusion.weights.float().numpy()
+        np.savez_compressed(file, weights=weights, names=np.array(table.candidate_names))
+        write_whole(given.weights, file.getvalue())
+    _, height, width = fusion.image.shape
+    pairs = zip(table.candidate_names, given.pictures, strict=True)
+    return Answer(
+        {
+            "fused": given.output,
+            "weights": given.weights,
+            "width": width,
+            "height": height,
+            "candidates": [{"candidate": name, "picture": path} for name, path in pairs],
+        }
+    )
+
+
+def score(given: Namespace, on_progress: OnProgress) -> Answer:
+    """Scores candidates, baselines and tables by pictures whose ground truth is known."""
+    from ensir import BASELINES, ReferenceSet, read_table
+    from ensir.scoring import score_reference_set
+    from ensir.summaries import score_row
+
+    reference_set = ReferenceSet(given.reference, given.candidates)
+    names = [path.name for path in given.tables]
+    labels = names if len(set(names)) == len(names) else [str(path) for path in given.tables]
+    tables = [read_table(path, given.candidates) for path in given.tables]
+    baselines = list(BASELINES) if given.baselines is None else given.baselines
+    scores = score_reference_set(
+        reference_set, dict(zip(labels, tables, strict=True)), baselines, on_progress
+    )
+    about = {"reference_set": reference_set.name, "pictures": len(reference_set)}
+    rows = [score_row(one) for one in scores]
+    return Answer(
+        values={**about, "scores": scores},
+        shown={**about, "gain": "PSNR RGB above averaging, dB", "scores": rows},
+    )
+
+
+def show(given: Namespace, on_progress: OnProgress) -> Answer:
+    """Says what a table or a statistics file is and holds."""
+    from ensir.ensemble.lookup_table import LookupTable
+    from ensir.statistics_files import STATISTICS_FORMAT
+    from ensir.summaries import about_statistics, about_table
+    from ensir.table_files import TABLE_FORMAT, read_reference
+    from ensir.torch_archive import is_torch_archive
+
+    found = read_reference(given.file, given.names)
+    if not isinstance(found, LookupTable):
+        return Answer({"format": STATISTICS_FORMAT, **about_statistics(found)})
+    with given.file.open("rb") as file:
+        is_released = is_torch_archive(file.read(4))
+    return Answer(
+        {"format": "released table" if is_released else TABLE_FORMAT, **about_table(found)}
+    )
+
+
+def convert(given: Namespace, on_progress: OnProgress) -> Answer:
+    """Writes a table in the format that the ending of the output says."""
+    _check_output(given.output, [OWN, RELEASED], inputs=[given.table])
+    from ensir import read_table
+    from ensir.published_tables import published_bytes
+    from ensir.summaries import about_table
+    from ensir.table_files import table_bytes
+
+    table = read_table(given.table, given.names)
+    to_bytes = published_bytes if given.output.suffix.lower() == RELEASED else table_bytes
+    write_whole(given.output, to_bytes(table))
+    return Answer({"table": given.output, **about_table(table)})
+
+
+def merge(given: Namespace, on_progress: OnProgress) -> Answer:
+    """Writes the sum of statistics; the order of the files does not matter."""
+    _check_output(given.output, [OWN], inputs=given.statistics)
+    from ensir import read_statistics, write_statistics
+    from ensir.statistics_files import statistics_digest
+    from ensir.summaries import about_statistics
+
+    total: ReferenceStatistics | None = None
+    seen: dict[str, Path] = {}
+    for place, path in enumerate(given.statistics):
+        part = read_statistics(path)
+        sha256 = statistics_digest(part)
+        if sha256 in seen:
+            raise InputError(
+                f"{shown_name(seen[sha256])} and {shown_name(path)} hold the same pictures, which "
+                "would count twice: name one of them"
+            )
+        seen[sha256] = path
+        total = part if total is None else total + part
+        on_progress(place + 1, len(given.statistics))
+    assert total is not None  # the command line asks for at least one
+    write_statistics(total, given.output)
+    return Answer({"statistics": given.output, **about_statistics(total)})
+
+
+def app(given: Namespace, on_progress: OnProgress) -> Answer:
+    """Serves the app until it is stopped."""
+    from importlib.util import find_spec
+
+    if find_spec("gradio") is None:
+        raise InputError('the app needs Gradio: pip install "ensir[app]"')
+    from ensir import ui
+
+    ui.launch(port=given.port)
+    return Answer({"app": "stopped"})
+
+
+def _gathered(given: Namespace, on_progress: OnProgress) -> ReferenceStatistics:
+    """The statistics of a folder of pictures; wrong choices are refused before it is read."""
+    if not given.candidates:
+        there = sorted(path.name for path in given.reference.iterdir() if path.is_dir())
+        raise InputError(
+            f"{shown_name(given.reference)} is a folder with {', '.join(there) or 'no folder'}: "
+            "say by --candidates which hold candidates, in the order of the table"
+        )
+    import torch
+
+    from ensir import ReferenceSet, gather_reference_set
+    from ensir.fitting import check_choices
+
+    check_choices(given.method, given.prior, given.first_weights, len(given.candidates))
+    try:
+        torch.empty(1, device=given.device)
+    except (RuntimeError, AssertionError, NotImplementedError):
+        raise InputError(f"this machine has no device {given.device}: leave it at cpu") from None
+    return gather_reference_set(
+        ReferenceSet(given.reference, given.candidates),
+        BIN_WIDTH if given.bin_width is None else given.bin_width,
+        given.device,
+        on_progress,
+    )
+
+
+def _read_again(given: Namespace) -> ReferenceStatistics:
+    from ensir import read_statistics
+
+    gathered = read_statistics(given.reference)
+    return gathered.of_candidates(given.candidates) if given.candidates else gathered
+
+
+def _check_output(path: Path, endings: Sequence[str], inputs: Sequence[Path]) -> None:
+    """Refuses an output that cannot be written, or that would overwrite an input, before work."""
+    name = shown_name(path)
+    if path.suffix.lower() not in endings:
+        raise InputError(f"the output {name} needs a name that ends in {' or '.join(endings)}")
+    if not path.parent.is_dir() or path.is_dir():
+        raise InputError(f"{name} cannot be written there: choose a folder that exists")
+    if path.exists() and any(given.exists() and path.samefile(given) for given in inputs):
+        raise InputError(f"{name} is read and would be overwritten: choose another output")
+
+
+def _check_order(pictures: Sequence[Path], names: Sequence[str]) -> None:
+    """Refuses pictures whose files or folders are called like the candidates in another order."""
+    for said in ([path.stem for path in pictures], [path.parent.name for path in pictures]):
+        if sorted(said) == sorted(names) and said != list(names):
+            raise InputError(
+                f"the table was fitted for {', '.join(names)} in this order; the pictures are of "
+                f"{', '.join(said)}: give them in the table's order"
+            )

@@ -1,0 +1,220 @@
+"""How good ensembles are on pictures whose ground truth is known.
+
+A mean is that of the pictures' scores, never the score of the mean error: every picture counts
+alike. Gains are over averaging, in dB of PSNR, before any result is rounded to levels.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+import torch
+from torch import Tensor
+
+from ensir.ensemble.baselines import BASELINES, average
+from ensir.ensemble.fusion import Fusion
+from ensir.ensemble.lookup_table import LookupTable
+from ensir.errors import InputError
+from ensir.fitting import METHODS, fit_statistics, gather_reference_set
+from ensir.metrics import Scores, luma, psnr, rounded, score
+from ensir.progress import OnProgress
+from ensir.reference_set import ReferenceSet, ReferenceStatistics
+
+Who = tuple[str, str]  # kind and name
+Psnrs = tuple[float, float]  # of RGB and of luma
+
+
+@dataclass(frozen=True)
+class Gain:
+    """PSNR above that of averaging, in dB."""
+
+    pictures: tuple[float, ...]
+    mean: float
+    won: int  # pictures better than averaging
+    lost: int  # pictures worse than averaging
+
+
+@dataclass(frozen=True)
+class PictureScores:
+    """The scores of one result, as computed and rounded to 8 bits."""
+
+    picture: str
+    exact: Scores
+    rounded: Scores
+
+
+@dataclass(frozen=True)
+class EnsembleScores:
+    """The scores of a candidate or an ensemble: picture by picture, and their means."""
+
+    name: str
+    kind: str  # "candidate", "baseline" or "table"
+    pictures: tuple[PictureScores, ...]
+    exact: Scores
+    rounded: Scores
+    gain_rgb: Gain
+    gain_y: Gain
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """The gain of tables, each fitted without the picture that it is scored on."""
+
+    bin_width: int
+    method: str
+    pictures: tuple[str, ...]
+    gain_rgb: Gain
+    gain_y: Gain
+
+
+def score_reference_set(
+    reference_set: ReferenceSet,
+    tables: Mapping[str, LookupTable],
+    baselines: Sequence[str] = tuple(BASELINES),
+    on_progress: OnProgress | None = None,
+) -> tuple[EnsembleScores, ...]:
+    """Scores each candidate, each of the `baselines` and each of the named `tables`.
+
+    A table that was fitted on the same pictures looks better than it is: see `held_out`.
+
+    Raises InputError for an unknown baseline and for a table of other candidates.
+    """
+    unknown = [name for name in baselines if name not in BASELINES]
+    if unknown:
+        raise InputError(f"a baseline is {', '.join(BASELINES)}; got {unknown[0]}")
+    for name, table in tables.items():
+        if table.candidate_names != reference_set.candidate_names:
+            raise InputError(
+                f"{name} was fitted for {', '.join(table.candidate_names)} in this order; got "
+                f"{', '.join(reference_set.candidate_names)}: give the same in the same order"
+            )
+    if not len(reference_set):
+        raise InputError("a reference set needs at least one picture to score, got none")
+    ensembles = _ensembles(tables, baselines)
+    members = [("candidate", name) for name in reference_set.candidate_names]
+    scored: dict[Who, list[PictureScores]] = {who: [] for who in [*members, *ensembles]}
+    averaged: list[Psnrs] = []
+    for place, picture in enumerate(reference_set.names):
+        candidates, truth = reference_set[place]
+        averaged.append(_psnrs(average(candidates).image, truth))
+        for who, candidate in zip(members, candidates, strict=True):
+            scored[who].append(_picture_scores(picture, candidate, truth))
+        for who, fuse in ensembles.items():
+            scored[who].append(_picture_scores(picture, fuse(candidates).image, truth))
+        if on_progress is not None:
+            on_progress(place + 1, len(reference_set))
+    return tuple(_ensemble_scores(who, pictures, averaged) for who, pictures in scored.items())
+
+
+def held_out(
+    reference_set: ReferenceSet,
+    bin_widths: Sequence[int],
+    methods: Sequence[str] = tuple(METHODS),
+    on_progress: OnProgress | None = None,
+) -> tuple[HeldOut, ...]:
+    """Leaves out each picture in turn, fits the others and fuses the one left out.
+
+    The statistics are gathered once, in bins of which all widths are multiples; taking a picture
+    out and widening the bins are exact. Frames of one scene are alike, which flatters the gain.
+
+    Raises InputError for a single picture, and for no width or no method.
+    """
+    pictures = len(reference_set)
+    if pictures < 2:
+        raise InputError(f"leaving one picture out needs at least two, got {pictures}")
+    if not bin_widths or not methods:
+        raise InputError("at least one bin width and one method are needed, got none")
+    report = on_progress or (lambda done, total: None)
+    parts: list[ReferenceStatistics] = []
+    for place in range(pictures):
+        one = reference_set[place : place + 1]
+        parts.append(gather_reference_set(one, math.gcd(*bin_widths)))
+        report(place + 1, 2 * pictures)
+    total = parts[0]
+    for part in parts[1:]:
+        total = total + part
+    choices = [(width, method) for method in methods for width in bin_widths]
+    psnrs: dict[tuple[int, str], list[Psnrs]] = {choice: [] for choice in choices}
+    averaged: list[Psnrs] = []
+    for place, part in enumerate(parts):
+        candidates, truth = reference_set[place]
+        averaged.append(_psnrs(average(candidates).image, truth))
+        others = total - part
+        for width, method in choices:
+            table = fit_statistics(others, width, method).table
+            psnrs[width, method].append(_psnrs(table.fuse(candidates).image, truth))
+        report(pictures + place + 1, 2 * pictures)
+    return tuple(
+        HeldOut(width, method, reference_set.names, *_gains(psnrs[width, method], averaged))
+        for width, method in choices
+    )
+
+
+def _ensembles(
+    tables: Mapping[str, LookupTable], baselines: Sequence[str]
+) -> dict[Who, Callable[[Tensor], Fusion]]:
+    return {
+        **{("baseline", name): BASELINES[name] for name in baselines},
+        **{("table", name): table.fuse for name, table in tables.items()},
+    }
+
+
+def _picture_scores(picture: str, image: Tensor, truth: Tensor) -> PictureScores:
+    exact = score(image, truth)
+    in_levels = exact if image.dtype == torch.uint8 else score(rounded(image), truth)
+    return PictureScores(picture, exact, in_levels)
+
+
+def _ensemble_scores(
+    who: Who, pictures: Sequence[PictureScores], averaged: Sequence[Psnrs]
+) -> EnsembleScores:
+    kind, name = who
+    exact = [picture.exact for picture in pictures]
+    gain_rgb, gain_y = _gains([(one.psnr_rgb, one.psnr_y) for one in exact], averaged)
+    return EnsembleScores(
+        name=name,
+        kind=kind,
+        pictures=tuple(pictures),
+        exact=_mean_scores(exact),
+        rounded=_mean_scores([picture.rounded for picture in pictures]),
+        gain_rgb=gain_rgb,
+        gain_y=gain_y,
+    )
+
+
+def _mean_scores(scores: Sequence[Scores]) -> Scores:
+    """The mean of each score; None where a picture has none."""
+    return Scores(
+        psnr_rgb=fmean(one.psnr_rgb for one in scores),
+        ssim_rgb=_mean_or_none([one.ssim_rgb for one in scores]),
+        psnr_y=fmean(one.psnr_y for one in scores),
+        ssim_y=_mean_or_none([one.ssim_y for one in scores]),
+    )
+
+
+def _mean_or_none(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return fmean(known) if len(known) == len(values) else None
+
+
+def _psnrs(image: Tensor, truth: Tensor) -> Psnrs:
+    return psnr(image, truth), psnr(luma(image), luma(truth))
+
+
+def _gains(ours: Sequence[Psnrs], averaged: Sequence[Psnrs]) -> tuple[Gain, Gain]:
+    """The gain in RGB and the gain in luma."""
+    rgb, y = (
+        _gain([pair[part] for pair in ours], [pair[part] for pair in averaged]) for part in (0, 1)
+    )
+    return rgb, y
+
+
+def _gain(ours: Sequence[float], averaged: Sequence[float]) -> Gain:
+    # Two perfect pictures are equal, though the difference of their PSNR is not a number.
+    gains = [0.0 if one == mean else one - mean for one, mean in zip(ours, averaged, strict=True)]
+    return Gain(
+        tuple(gains), fmean(gains), sum(gain > 0 for gain in gains), sum(gain < 0 for gain in gains)
+    )

@@ -1,0 +1,430 @@
+import json
+import subprocess
+import sys
+from argparse import Namespace
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from ensir import (
+    ReferenceSet,
+    fit_lookup_table,
+    gather_reference_set,
+    read_statistics,
+    read_table,
+    write_statistics,
+)
+from ensir.__main__ import COMMANDS, main
+from ensir.images import read_image, write_image
+from tests.conftest import make_pictures
+
+NAMES = ("A", "B", "C")
+Ask = Callable[..., dict[str, object]]
+Refused = Callable[..., str]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Four pictures of three candidates; the work is done beside them."""
+    rain = tmp_path / "rain"
+    for seed in range(4):
+        candidates, truth = make_pictures(seed, 3, height=36, width=30)
+        for name, image in zip((*NAMES, "gt"), (*candidates, truth), strict=True):
+            (rain / name).mkdir(parents=True, exist_ok=True)
+            write_image(rain / name / f"{seed}.png", image)
+    return rain
+
+
+@pytest.fixture
+def ask(capsys: pytest.CaptureFixture[str]) -> Ask:
+    """Runs a command that must succeed and returns its JSON."""
+
+    def run(*arguments: object) -> dict[str, object]:
+        assert main([*map(str, arguments), "--json"]) == 0
+        said = capsys.readouterr()
+        assert not said.err and said.out.count("\n") == 1
+        return json.loads(said.out)
+
+    return run
+
+
+@pytest.fixture
+def refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Refused:
+    """Runs a command that must be refused, in one sentence without a folder, and returns that."""
+
+    def run(*arguments: object) -> str:
+        before = files_in(tmp_path)
+        assert main([str(one) for one in arguments]) == 2
+        said = capsys.readouterr()
+        assert not said.out and said.err.startswith("ensir: ") and said.err.count("\n") == 1
+        assert str(tmp_path) not in said.err
+        assert files_in(tmp_path) == before
+        return said.err
+
+    return run
+
+
+@pytest.fixture
+def table(folder: Path, ask: Ask) -> Path:
+    path = folder.parent / "table.safetensors"
+    ask("fit", folder, "--candidates", *NAMES, "--bin-width", 64, "-o", path)
+    return path
+
+
+def files_in(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def pictures_of(folder: Path, name: str = "0.png") -> list[Path]:
+    return [folder / candidate / name for candidate in NAMES]
+
+
+def test_help_loads_nothing_heavy() -> None:
+    code = (
+        "import sys\n"
+        "from ensir.__main__ import main\n"
+        "try: main(['--help'])\n"
+        "except SystemExit: pass\n"
+        "print({'torch', 'numpy', 'gradio', 'PIL', 'cv2', 'tqdm'} & {*sys.modules})"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert said.stdout.splitlines()[-1] == "set()"
+    assert all(command in said.stdout for command in COMMANDS)
+
+
+def test_the_module_runs_as_a_program(table: Path) -> None:
+    said = subprocess.run(
+        [sys.executable, "-m", "ensir", "show", str(table), "--json"],
+        capture_output=True,
+        text=True,
+    )
+    assert (said.returncode, said.stderr) == (0, "")
+    assert json.loads(said.stdout)["bin_width"] == 64
+    wrong = subprocess.run([sys.executable, "-m", "ensir", "bake"], capture_output=True, text=True)
+    assert (wrong.returncode, wrong.stdout, wrong.stderr.count("\n")) == (2, "", 1)
+
+
+def test_fit_writes_the_table_of_the_library_and_its_statistics(folder: Path, ask: Ask) -> None:
+    output = folder.parent / "table.safetensors"
+    said = ask(
+        "fit", folder, "--candidates", *NAMES, "--bin-width", 32, "--prior", 0.1, 0.3, 0.6,
+        "-o", output,
+    )  # fmt: skip
+    reference_set = ReferenceSet(folder, NAMES)
+    fit_lookup_table(reference_set, 32, prior=[0.1, 0.3, 0.6]).save(folder.parent / "same")
+    assert output.read_bytes() == (folder.parent / "same").read_bytes()
+    beside = folder.parent / "table.statistics.safetensors"
+    assert said["statistics"] == str(beside)
+    assert read_statistics(beside).pictures == said["pictures"] == 4
+    assert said["prior"] == [0.1, 0.3, 0.6]
+    assert ask("show", beside)["sha256"] == said["statistics_sha256"]
+
+
+def assert_same_but_for_its_statistics(one: Path, other: Path) -> None:
+    """The tables agree to the bit, but name the file that each was fitted from."""
+    first, second = read_table(one), read_table(other)
+    assert first.provenance.statistics_sha256 != second.provenance.statistics_sha256
+    assert replace(first.provenance, statistics_sha256=None) == replace(
+        second.provenance, statistics_sha256=None
+    )
+    for field in ("weights", "origin", "count", "starts"):
+        assert torch.equal(getattr(first, field), getattr(second, field))
+
+
+@pytest.mark.parametrize("method", ["em", "published"])
+def test_a_refit_in_wider_bins_equals_a_fit_from_the_pictures(
+    folder: Path, ask: Ask, method: str
+) -> None:
+    fine, coarse, again = (folder.parent / f"{name}.safetensors" for name in ("a", "b", "c"))
+    choice = ["--method", method]
+    ask("fit", folder, "--candidates", *NAMES, "--bin-width", 16, *choice, "-o", fine)
+    ask("fit", folder, "--candidates", *NAMES, "--bin-width", 64, *choice, "-o", coarse)
+    statistics = fine.with_suffix(".statistics.safetensors")
+    said = ask("fit", statistics, "--bin-width", 64, *choice, "-o", again)
+    assert_same_but_for_its_statistics(again, coarse)
+    assert said["statistics"] == str(statistics)
+    assert not again.with_suffix(".statistics.safetensors").exists()
+
+
+def test_a_refit_of_some_candidates_equals_a_fit_of_these(folder: Path, ask: Ask) -> None:
+    whole, few, again = (folder.parent / f"{name}.safetensors" for name in ("a", "b", "c"))
+    ask("fit", folder, "--candidates", *NAMES, "-o", whole)
+    ask("fit", folder, "--candidates", "C", "A", "--first-weights", "uniform", "-o", few)
+    statistics = whole.with_suffix(".statistics.safetensors")
+    ask("fit", statistics, "--candidates", "C", "A", "--first-weights", "uniform", "-o", again)
+    assert_same_but_for_its_statistics(again, few)
+
+
+def test_a_merge_of_two_halves_is_the_whole_to_the_byte(folder: Path, ask: Ask) -> None:
+    reference_set = ReferenceSet(folder, NAMES)
+    one, two, whole, merged = (folder.parent / f"{name}.safetensors" for name in "12wm")
+    for part, path in ((reference_set[:1], one), (reference_set[1:], two), (reference_set, whole)):
+        write_statistics(gather_reference_set(part), path)
+    assert ask("merge", one, two, "-o", merged)["pictures"] == 4
+    assert merged.read_bytes() == whole.read_bytes()
+    ask("merge", two, one, "-o", merged)
+    assert merged.read_bytes() == whole.read_bytes()
+
+
+def test_fuse_writes_the_picture_and_the_weights_of_the_library(
+    folder: Path, table: Path, ask: Ask
+) -> None:
+    output, weights = folder.parent / "fused.png", folder.parent / "weights.npz"
+    said = ask("fuse", table, *pictures_of(folder), "-o", output, "--weights", weights)
+    assert (said["width"], said["height"]) == (30, 36)
+    fusion = read_table(table).fuse(
+        [read_image(path) for path in pictures_of(folder)], dtype=torch.uint8
+    )
+    assert torch.equal(read_image(output), fusion.image)
+    with np.load(weights) as saved:
+        assert saved["names"].tolist() == list(NAMES)
+        assert saved["weights"].dtype == np.float32 and saved["weights"].shape == (3, 3, 36, 30)
+        assert np.array_equal(saved["weights"], fusion.weights.float().numpy())
+
+
+def test_a_released_table_is_converted_both_ways_and_fuses_alike(
+    folder: Path, table: Path, ask: Ask, refused: Refused
+) -> None:
+    released, back = folder.parent / "released.pth", folder.parent / "back.safetensors"
+    ask("convert", table, released)
+    assert "name 3 in order" in refused("show", released)
+    assert "name 3 in order" in refused("convert", released, back)
+    said = ask("convert", released, back, "--names", *NAMES)
+    assert (said["method"], said["candidates"]) == ("released", list(NAMES))
+    assert ask("show", released, "--names", *NAMES)["format"] == "released table"
+    # Released weights are float32.
+    assert torch.equal(read_table(back).weights.float(), read_table(table).weights.float())
+    one, two = folder.parent / "1.png", folder.parent / "2.png"
+    pictures = pictures_of(folder)
+    assert "name 3 in order" in refused("fuse", released, *pictures, "-o", one)
+    ask("fuse", released, *pictures, "--names", *NAMES, "-o", one)
+    ask("fuse", back, *pictures, "-o", two)
+    assert one.read_bytes() == two.read_bytes()
+
+
+def test_score_gives_numbers_for_all_that_is_asked(folder: Path, table: Path, ask: Ask) -> None:
+    said = ask("score", folder, "--candidates", *NAMES, "--table", table, "--baselines", "average")
+    scores = said["scores"]
+    assert [one["name"] for one in scores] == [*NAMES, "average", "table.safetensors"]
+    assert all(len(one["pictures"]) == 4 and one["exact"]["psnr_rgb"] > 0 for one in scores)
+    assert len(ask("score", folder, "--candidates", *NAMES)["scores"]) == 6
+    assert len(ask("score", folder, "--candidates", *NAMES, "--baselines")["scores"]) == 3
+
+
+def test_tables_of_one_name_are_told_apart(folder: Path, table: Path, ask: Ask) -> None:
+    other = folder.parent / "other" / table.name
+    other.parent.mkdir()
+    other.write_bytes(table.read_bytes())
+    said = ask("score", folder, "--candidates", *NAMES, "--table", table, "--table", other)
+    assert [one["name"] for one in said["scores"][-2:]] == [str(table), str(other)]
+
+
+def test_what_is_no_finite_number_is_null(folder: Path, ask: Ask) -> None:
+    (folder / "gt" / "0.png").write_bytes((folder / "A" / "0.png").read_bytes())
+    first, *_ = ask("score", folder, "--candidates", "A", "B", "--baselines")["scores"]
+    assert first["pictures"][0]["exact"]["psnr_rgb"] is None
+    assert first["pictures"][0]["exact"]["ssim_rgb"] == 1
+
+
+def test_show_says_what_a_table_and_its_statistics_hold(
+    folder: Path, table: Path, ask: Ask
+) -> None:
+    said = ask("show", table)
+    assert said["candidates"] == list(NAMES) and said["reference_set"] == "rain"
+    assert (said["method"], said["first_weights"], said["prior"]) == ("em", "released", None)
+    assert said["bin_sets"] == 4**3 and sum(said["cells"].values()) == 3 * 4**3
+    for over in ("cells", "pixels", "diagonal_cells"):
+        # Each cell's weights add up to 1, and so do their means.
+        assert sum(one[over] for one in said["mean_weights"]) == pytest.approx(1, abs=1e-12)
+    found = ask("show", table.with_suffix(".statistics.safetensors"))
+    assert found["cells"]["enough_pixels"] == said["cells"]["fitted"]
+    assert found["cells"]["too_few_pixels"] == said["cells"]["prior"]
+    assert found["pixels"] == said["pixels"] == 4 * 36 * 30
+
+
+def test_a_sparse_table_counts_the_cells_that_it_does_not_store(folder: Path, ask: Ask) -> None:
+    path = folder.parent / "sparse.safetensors"
+    said = ask("fit", folder, "--candidates", *NAMES, "--bin-width", 4, "-o", path)
+    assert said["stored"] == "occupied bin sets"
+    assert sum(said["cells"].values()) == 3 * 64**3
+
+
+def test_text_names_every_value(
+    folder: Path, table: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["show", str(table)]) == 0
+    shown = capsys.readouterr().out
+    assert "bin width          64\n" in shown and "candidates         A, B, C\n" in shown
+    assert main(["score", str(folder), "--candidates", *NAMES, "--baselines", "zzpm"]) == 0
+    rows = capsys.readouterr().out.splitlines()[-4:]
+    assert [row.split()[0] for row in rows] == [*NAMES, "zzpm"]
+
+
+def test_bad_choices_are_refused_before_a_picture_is_read(folder: Path, refused: Refused) -> None:
+    for picture in folder.rglob("*.png"):
+        picture.write_bytes(b"no picture")
+    output = folder.parent / "t.safetensors"
+    fit = ["fit", folder, "--candidates", *NAMES, "-o", output]
+    assert "a method is em or published, got magic" in refused(*fit, "--method", "magic")
+    assert "first weights are" in refused(*fit, "--first-weights", "none")
+    assert "add up to 1, got 0.9" in refused(*fit, "--prior", 0.1, 0.2, 0.6)
+    assert "a prior has 3 numbers" in refused(*fit, "--prior", 0.4, 0.6)
+    assert "1 to 256 levels wide, got 0" in refused(*fit, "--bin-width", 0)
+    assert "invalid int value" in refused(*fit, "--bin-width", "wide")
+    assert "no device abacus" in refused(*fit, "--device", "abacus")
+    assert "ends in .safetensors" in refused(*fit[:-1], folder.parent / "t.txt")
+    assert "a folder that exists" in refused(*fit[:-1], folder / "no" / "t.safetensors")
+    assert "is not a PNG" in refused(*fit)
+
+
+def test_wrong_folders_are_refused_by_name(folder: Path, refused: Refused) -> None:
+    end = ["-o", folder.parent / "t.safetensors"]
+    assert "A, B, C, gt" in refused("fit", folder, *end)
+    assert "no folder D" in refused("fit", folder, "--candidates", "A", "D", *end)
+    assert "gone cannot be read" in refused("fit", folder.parent / "gone", *end)
+    assert "no folder gone" in refused("score", folder.parent / "gone", "--candidates", "A")
+    (folder / "B" / "2.png").unlink()
+    assert "B lacks 2" in refused("fit", folder, "--candidates", *NAMES, *end)
+
+
+def test_statistics_are_refitted_only_at_multiples_of_their_width_and_for_their_candidates(
+    folder: Path, table: Path, refused: Refused
+) -> None:
+    statistics = table.with_suffix(".statistics.safetensors")
+    fit = ["fit", statistics, "-o", folder.parent / "t.safetensors"]
+    assert "multiples of 64 only, got 96" in refused(*fit, "--bin-width", 96)
+    assert "the statistics know A, B, C" in refused(*fit, "--candidates", "A", "D")
+
+
+def test_candidates_that_do_not_fit_the_table_are_refused(
+    folder: Path, table: Path, refused: Refused
+) -> None:
+    end = ["-o", folder.parent / "fused.png"]
+    a, b, c = pictures_of(folder)
+    assert "got 2 candidates" in refused("fuse", table, a, b, *end)
+    swapped = refused("fuse", table, b, a, c, *end)
+    assert "A, B, C in this order" in swapped and "B, A, C" in swapped
+    named = [folder.parent / f"{name}.png" for name in "CAB"]
+    for path in named:
+        path.write_bytes(a.read_bytes())
+    assert "the pictures are of C, A, B" in refused("fuse", table, *named, *end)
+    assert "got B, A, C" in refused("fuse", table, a, b, c, "--names", "B", "A", "C", *end)
+    assert "gone.png is not there" in refused("fuse", table, a, b, folder / "gone.png", *end)
+    write_image(b, torch.zeros(3, 20, 20, dtype=torch.uint8))
+    assert "candidates of one picture have one size" in refused("fuse", table, a, b, c, *end)
+    score = ["score", folder, "--table", table, "--candidates"]
+    assert "got B, A, C" in refused(*score, "B", "A", "C")
+    assert "got median" in refused("score", folder, "--candidates", "A", "--baselines", "median")
+
+
+def test_foreign_and_missing_files_are_refused_as_tables(folder: Path, refused: Refused) -> None:
+    picture = folder / "A" / "0.png"
+    for content in (picture.read_bytes(), b"", b"PK\x03\x04 no archive", b"{}" * 100):
+        foreign = folder.parent / "foreign.safetensors"
+        foreign.write_bytes(content)
+        out = folder.parent / "x.safetensors"
+        for command in (
+            ["show", foreign, "--names", "A"],
+            ["fit", foreign, "-o", out],
+            ["merge", foreign, "-o", out],
+            ["convert", foreign, out, "--names", "A"],
+            ["fuse", foreign, picture, "--names", "A", "-o", folder.parent / "x.png"],
+            ["score", folder, "--candidates", "A", "--table", foreign],
+        ):
+            assert "foreign.safetensors" in refused(*command)
+    assert "gone cannot be read" in refused("show", folder.parent / "gone")
+
+
+def test_statistics_are_not_taken_for_a_table_nor_a_table_for_statistics(
+    folder: Path, table: Path, refused: Refused
+) -> None:
+    statistics = table.with_suffix(".statistics.safetensors")
+    fuse = ["fuse", statistics, *pictures_of(folder), "-o", folder.parent / "x.png"]
+    assert "table.statistics.safetensors" in refused(*fuse)
+    assert "table.safetensors" in refused("merge", table, "-o", folder.parent / "x.safetensors")
+
+
+def test_no_input_is_ever_overwritten(folder: Path, table: Path, refused: Refused) -> None:
+    statistics = table.with_suffix(".statistics.safetensors")
+    a, b, c = pictures_of(folder)
+    link = folder.parent / "link.safetensors"
+    link.symlink_to(statistics)
+    for command in (
+        ["fit", statistics, "-o", statistics],
+        ["fit", statistics, "-o", link],
+        ["merge", statistics, "-o", statistics],
+        ["convert", table, table],
+        ["fuse", table, a, b, c, "-o", b],
+    ):
+        assert "would be overwritten" in refused(*command)
+
+
+def test_statistics_that_would_count_twice_are_not_merged(
+    folder: Path, table: Path, refused: Refused
+) -> None:
+    statistics = table.with_suffix(".statistics.safetensors")
+    copy = folder.parent / "copy.safetensors"
+    copy.write_bytes(statistics.read_bytes())
+    merge = ["merge", statistics, copy, "-o", folder.parent / "m.safetensors"]
+    assert "count twice" in refused(*merge)
+
+
+def test_mistakes_in_the_arguments_are_one_sentence(refused: Refused) -> None:
+    assert "required: COMMAND" in refused()
+    assert "invalid choice: 'bake'" in refused("bake")
+    assert "ensir fuse --help" in refused("fuse")
+    assert "unrecognized arguments: --fast" in refused("show", "x", "--fast")
+
+
+def test_what_nobody_foresaw_of_a_file_is_one_sentence_too(refused: Refused) -> None:
+    assert "cannot be" in refused("show", "x" * 5000)
+
+
+def test_stopping_ends_quietly_with_the_code_of_a_shell(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stopped(given: Namespace, on_progress: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(COMMANDS, "show", replace(COMMANDS["show"], run=stopped))
+    assert main(["show", "x"]) == 130
+    assert capsys.readouterr() == ("", "")
+
+
+def test_nothing_else_is_printed_beside_the_answer(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], table: Path
+) -> None:
+    original = COMMANDS["show"].run
+
+    def show(given: Namespace, on_progress: Callable[[int, int], None]) -> object:
+        print("a library says something")
+        return original(given, on_progress)
+
+    monkeypatch.setitem(COMMANDS, "show", replace(COMMANDS["show"], run=show))
+    assert main(["show", str(table), "--json"]) == 0
+    said = capsys.readouterr()
+    assert json.loads(said.out) and said.err == "a library says something\n"
+
+
+def test_without_gradio_the_app_says_how_to_install_it(
+    monkeypatch: pytest.MonkeyPatch, refused: Refused
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert 'pip install "ensir[app]"' in refused("app")
+
+
+def test_the_app_is_launched_on_the_port_asked_for(
+    monkeypatch: pytest.MonkeyPatch, ask: Ask
+) -> None:
+    pytest.importorskip("gradio")
+    from ensir import ui
+
+    ports: list[int | None] = []
+    monkeypatch.setattr(ui, "launch", lambda port=None: ports.append(port))
+    ask("app", "--port", 7861)
+    ask("app")
+    assert ports == [7861, None]
