@@ -25,7 +25,7 @@ from torch import Tensor
 
 from ensir.errors import InputError
 from ensir.files import shown_name, write_whole
-from ensir.limits import LONGEST_SIDE, MOST_PICTURE_BYTES, MOST_PIXELS
+from ensir.limits import LEVEL_OF_16_BITS, LONGEST_SIDE, MOST_PICTURE_BYTES, MOST_PIXELS
 
 PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp")
 
@@ -219,7 +219,9 @@ def _rgb(name: str, image: Image.Image) -> Image.Image:
     """A decoded picture in mode RGB."""
     if image.mode in _SIXTEEN_BIT:
         value = np.asarray(image).astype(np.uint32)
-        level = ((value + 128) // 257).astype(np.uint8)  # Pillow's own conversion clips at 255
+        level = ((value + LEVEL_OF_16_BITS // 2) // LEVEL_OF_16_BITS).astype(
+            np.uint8
+        )  # Pillow's own conversion clips at 255
         if "transparency" in image.info:
             level[value == image.info["transparency"]] = 255
         return Image.fromarray(level).convert("RGB")

@@ -2,6 +2,8 @@
 
 LEVELS = 256  # of an 8-bit value; the bins and the ground-truth histograms count in these
 
+LEVEL_OF_16_BITS = 257  # the 16-bit value of the 8-bit level 1: 65535 is 255
+
 # Pictures. The pixel limit is read from the header, before anything is decoded.
 MOST_PIXELS = 40_000_000
 LONGEST_SIDE = 20_000

@@ -18,6 +18,10 @@ from ensir.errors import InputError
 from ensir.limits import DENSE_KEYS, LEVELS, MOST_REFERENCE_PIXELS, MOST_STATISTICS_BYTES
 
 
+# Values of one candidate summed at once: some 60 MB of indices and float64 with 3 candidates.
+VALUES_AT_ONCE = 2**20
+
+
 @dataclass(frozen=True, eq=False)
 class BinStatistics:
     """Integer sums over the pixels of each channel and occupied bin set.
@@ -210,9 +214,21 @@ class BinStatistics:
 def gather_statistics(candidates: Tensor, truth: Tensor, bins: Bins) -> BinStatistics:
     """The statistics of one image: candidates (M, C, H, W) and truth (C, H, W), uint8.
 
+    Large pictures are summed band by band, so that memory stays bounded.
+
     Raises InputError for other types, shapes that differ, and sums that would not fit.
     """
     _check_image(candidates, truth, bins)
+    channels, height, width = truth.shape
+    band = max(1, VALUES_AT_ONCE // (channels * width))
+    total = _gather_band(candidates[:, :, :band], truth[:, :band], bins)
+    for top in range(band, height, band):
+        rows = slice(top, top + band)
+        total = total + _gather_band(candidates[:, :, rows], truth[:, rows], bins)
+    return total
+
+
+def _gather_band(candidates: Tensor, truth: Tensor, bins: Bins) -> BinStatistics:
     channels = truth.shape[0]
     pixels = candidates.flatten(2)  # (M, C, H W)
     sets, place = _occupied(bins.index(pixels), bins)

@@ -9,10 +9,7 @@ import torch
 from torch import Tensor
 
 from ensir.errors import InputError
-from ensir.limits import DENSE_BIN_SETS, LEVELS, MOST_BIN_SETS
-
-# A 16-bit value of 257 v is the 8-bit level v.
-LEVEL_OF_16_BITS = 257
+from ensir.limits import DENSE_BIN_SETS, LEVEL_OF_16_BITS, LEVELS, MOST_BIN_SETS
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from ensir.ensemble.bins import LEVEL_OF_16_BITS
 from ensir.errors import InputError
+from ensir.limits import LEVEL_OF_16_BITS
 
 Pictures = Tensor | Sequence[Tensor] | Mapping[str, Tensor]
 # Rows or columns of a picture: one, a slice, or as many numbers as there are points.

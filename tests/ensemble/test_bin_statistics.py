@@ -321,3 +321,12 @@ def test_counts_beyond_what_int64_sums_hold_are_found_out() -> None:
             rows,
         )
         assert not huge.are_sums_of_pixels()
+
+
+@pytest.mark.parametrize("values", [1, 100, 2000])
+def test_a_picture_summed_in_bands_gives_the_same_bits(
+    values: int, sample: tuple[Tensor, Tensor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = gather_statistics(*sample, Bins(16, 3))
+    monkeypatch.setattr(bin_statistics, "VALUES_AT_ONCE", values)
+    assert same(gather_statistics(*sample, Bins(16, 3)), whole)
