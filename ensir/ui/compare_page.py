@@ -1,0 +1,238 @@
+"""The page: a picture or candidates in; candidates, fusion, weight maps and one pixel's why out."""
+
+from __future__ import annotations
+
+import gradio as gr
+
+from ensir.comparison import CHANNELS, FUSED, INPUT, TRUTH, inspect_pixel, most_disputed_pixel
+from ensir.fitting import METHODS
+from ensir.images import PICTURE_ENDINGS
+from ensir.plots import bin_set_figure
+from ensir.restorers import RESTORERS
+from ensir.ui import views
+from ensir.ui.events import (
+    OWN,
+    RESTORE,
+    on_inspect,
+    on_layer,
+    on_new_input,
+    on_pick,
+    on_refit,
+    on_run,
+)
+from ensir.ui.example import BIN_WIDTH, example
+from ensir.ui.example import RESTORERS as EXAMPLE_RESTORERS
+from ensir.ui.inputs import file_input, picture_input
+from ensir.ui.pictures import shown
+from ensir.ui.reference import FILE, OWN_TRUTH, SAMPLE, SOURCES, reference_for
+from ensir.ui.theme import weight_scale_html
+
+HISTOGRAM_CAPTION = """
+<p class="legend"><i class="bar"></i>ground truth of the reference set
+<i class="line dashed"></i>each candidate before EM <i class="line"></i>after EM
+<i class="line sum"></i>their sum. Marks on the axis: this pixel's candidates; | fused, ★ truth.</p>
+"""
+OWN_HELP = """
+<p class="help">Two or more pictures of one size, each named after the model that made it.</p>
+"""
+ABOUT = """
+# EnsIR visualizer
+Restoration models err differently. This fuses their outputs without training, and shows why:
+pixels fall into **bin sets** by their candidates' values, in each bin set a **Gaussian mixture**
+was fitted to the ground truth of a reference set, and its weights are looked up for every pixel.
+"""
+
+
+def compare_page() -> None:
+    """Lays out the page inside the Blocks being built, and wires its events."""
+    opened = example()
+    x_there, y_there = most_disputed_pixel(opened)
+    # No time to live: it would put the example in the place of a comparison still looked at.
+    # Gradio frees it an hour after the tab is closed.
+    comparison = gr.State(opened)
+    waiting = gr.State(False)  # a new picture or new candidates were not restored and fused yet
+    pixel = inspect_pixel(opened, x_there, y_there)
+
+    gr.Markdown(ABOUT, elem_id="title")
+    with gr.Row():
+        with gr.Column(scale=1, min_width=300):
+            start = gr.Radio([RESTORE, OWN], value=RESTORE, label="Start from")
+            with gr.Group() as restore_group:
+                picture = picture_input(
+                    value=shown(opened.layers[INPUT]),
+                    label="Picture to restore",
+                    elem_id="picture",
+                    height=200,
+                    placeholder="Drop a picture here\nor click to upload",
+                )
+                restorers = gr.CheckboxGroup(
+                    list(RESTORERS),
+                    value=list(EXAMPLE_RESTORERS),
+                    label="Base models",
+                    info="Classical filters against noise of about 25 levels",
+                    elem_id="restorers",
+                )
+            with gr.Group(visible=False) as own_group:
+                gr.HTML(OWN_HELP)
+                own_files = file_input(
+                    label="Candidates",
+                    file_count="multiple",
+                    file_types=list(PICTURE_ENDINGS),
+                    elem_id="own-candidates",
+                    height=160,
+                )
+            with gr.Accordion("Ground truth, if you have it", open=False) as truth_panel:
+                truth = picture_input(
+                    value=shown(opened.layers[TRUTH]),
+                    label="Ground truth",
+                    elem_id="truth",
+                    height=160,
+                )
+            source = gr.Dropdown(
+                list(SOURCES), value=SAMPLE, label="Weights from", elem_id="source"
+            )
+            file = file_input(
+                label="Lookup table (.safetensors, .pth) or statistics",
+                file_types=[".safetensors", ".pth"],
+                visible=False,
+                elem_id="table-file",
+                height=120,
+            )
+            bin_width = gr.Slider(
+                16, 256, value=BIN_WIDTH, step=16, precision=0, label="Bin width, levels"
+            )
+            method = gr.Radio(
+                list(METHODS),
+                value="em",
+                label="Method",
+                info="em: the paper's equations; published: its released code, quirks included",
+            )
+            with gr.Row():
+                run = gr.Button("Restore and fuse", variant="primary", elem_id="run", scale=3)
+                stop = gr.Button(
+                    "Stop", elem_id="stop", scale=1, min_width=80, interactive=False
+                )
+            note = gr.HTML(views.note(_opening_note()), elem_id="note", padding=False)
+        with gr.Column(scale=3, min_width=320):
+            with gr.Row():
+                with gr.Column(scale=3, min_width=320):
+                    layer = gr.Dropdown(
+                        views.layer_names(opened),
+                        value=FUSED,
+                        label="Show",
+                        info="Click the picture to see why a pixel has its value",
+                        elem_id="layer",
+                    )
+                    main = gr.Image(
+                        shown(opened.fused),
+                        show_label=False,
+                        format="png",
+                        interactive=False,
+                        elem_id="main-picture",
+                        buttons=["download", "fullscreen"],
+                        alt_text="The chosen picture; click a pixel to inspect it",
+                        height=480,
+                    )
+                    score_table = gr.HTML(
+                        views.score_table(opened), elem_id="scores", padding=False
+                    )
+                with gr.Column(scale=4, min_width=320):
+                    with gr.Row():
+                        x = gr.Number(x_there, label="x", precision=0, minimum=0, min_width=70)
+                        y = gr.Number(y_there, label="y", precision=0, minimum=0, min_width=70)
+                        channel = gr.Radio(
+                            list(CHANNELS),
+                            value=CHANNELS[1],
+                            label="Channel",
+                            scale=3,
+                            min_width=270,
+                        )
+                    pixel_table = gr.HTML(
+                        views.pixel_table(pixel, 1), elem_id="pixel-table", padding=False
+                    )
+                    sentence = gr.HTML(views.sentence(pixel, 1), elem_id="sentence", padding=False)
+                    histogram = gr.Plot(
+                        bin_set_figure(pixel, 1),
+                        label="Histogram and mixture of the bin set",
+                        show_label=False,
+                        format="png",
+                        elem_id="histogram",
+                    )
+                    gr.HTML(HISTOGRAM_CAPTION, padding=False)
+            gr.Markdown("### Candidates")
+            candidates = gr.Gallery(
+                views.candidate_items(opened),
+                label="Candidates",
+                show_label=False,
+                format="png",
+                columns=3,
+                object_fit="contain",
+                elem_id="candidates",
+                interactive=False,
+                buttons=["download", "fullscreen"],
+            )
+            gr.Markdown("### Weight maps, mean of the three channels")
+            gr.HTML(weight_scale_html(), padding=False)
+            maps = gr.Gallery(
+                views.map_items(opened),
+                label="Weight maps",
+                show_label=False,
+                format="png",
+                columns=3,
+                object_fit="contain",
+                elem_id="weight-maps",
+                interactive=False,
+                buttons=["download", "fullscreen"],
+            )
+
+    inspected = [pixel_table, sentence, histogram]
+    fused = [comparison, layer, main, maps, score_table, note, x, y, *inspected]
+    weights_from = [truth, source, file, bin_width, method]
+
+    for field in (picture, own_files):
+        field.upload(on_new_input, None, [truth, waiting, note], queue=False)
+    start.change(_shown_groups, start, [restore_group, own_group, run], queue=False)
+    source.change(_shown_fields, source, [file, truth_panel], queue=False)
+    running = run.click(
+        on_run,
+        [start, picture, restorers, own_files, *weights_from, layer, x, y, channel],
+        [*fused, candidates, waiting],
+        show_progress_on=[main],
+    )
+    run.click(lambda: gr.update(interactive=True), None, stop, queue=False)
+    running.then(lambda: gr.update(interactive=False), None, stop, queue=False)
+    stop.click(lambda: gr.update(interactive=False), None, stop, cancels=[running], queue=False)
+    refit = [comparison, waiting, *weights_from, layer, x, y, channel]
+    gr.on(
+        [bin_width.release, method.input, source.input, file.upload, truth.upload],
+        on_refit,
+        refit,
+        [*fused, candidates],
+        trigger_mode="always_last",
+        show_progress_on=[main],
+    )
+    layer.input(on_layer, [comparison, layer], main, trigger_mode="always_last")
+    main.select(on_pick, [comparison, channel], [x, y, *inspected], trigger_mode="always_last")
+    gr.on(
+        [x.submit, y.submit, x.blur, y.blur, channel.input],
+        on_inspect,
+        [comparison, x, y, channel],
+        inspected,
+        trigger_mode="always_last",
+    )
+
+
+def _shown_groups(start: str) -> tuple[object, ...]:
+    own = start == OWN
+    label = "Fuse" if own else "Restore and fuse"
+    return gr.update(visible=not own), gr.update(visible=own), gr.update(value=label)
+
+
+def _shown_fields(source: str) -> tuple[object, ...]:
+    opened = gr.update(open=True) if source == OWN_TRUTH else gr.skip()
+    return gr.update(visible=source == FILE), opened
+
+
+def _opening_note() -> str:
+    opened = example()
+    return reference_for(SAMPLE, opened.candidates, opened.truth, None, BIN_WIDTH)[1]

@@ -1,0 +1,61 @@
+"""What a visitor reads when something cannot be done."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import logging
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import ParamSpec, TypeVar
+
+import gradio as gr
+
+from ensir.errors import InputError
+
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
+
+log = logging.getLogger("ensir.ui")
+
+
+def say_input_errors(event: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
+    """Turns an InputError into its sentence on screen and anything else into an error id.
+
+    `functools.wraps` matters: Gradio finds `gr.SelectData` and `gr.Progress` by the signature.
+    """
+    if inspect.isgeneratorfunction(event):
+
+        @functools.wraps(event)
+        def steps(*arguments: Parameters.args, **named: Parameters.kwargs) -> Iterator[object]:
+            with _said():
+                yield from event(*arguments, **named)
+
+        return steps  # type: ignore[return-value]
+
+    @functools.wraps(event)
+    def once(*arguments: Parameters.args, **named: Parameters.kwargs) -> Result:
+        with _said():
+            return event(*arguments, **named)
+
+    return once
+
+
+@contextmanager
+def _said() -> Iterator[None]:
+    try:
+        yield
+    except InputError as error:
+        raise gr.Error(str(error), title="This cannot be used", print_exception=False) from None
+    except gr.Error:
+        raise
+    except Exception:
+        error_id = secrets.token_hex(4)
+        log.exception("error %s", error_id)
+        raise gr.Error(
+            f"Something failed here (id {error_id}). Nothing was lost: try again, or with another "
+            "picture.",
+            title="Something failed",
+            print_exception=False,
+        ) from None

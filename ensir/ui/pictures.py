@@ -1,0 +1,20 @@
+"""Pictures on their way to the screen: lossless files in the app's own folder."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from torch import Tensor
+
+from ensir.files import digest, write_whole
+from ensir.images import encode_png
+
+
+def shown(picture: Tensor) -> str:
+    """The path of a PNG of the picture (3, H, W) uint8; the same picture is written once."""
+    data = encode_png(picture)
+    path = Path(os.environ["GRADIO_TEMP_DIR"]) / f"{digest(data)[:32]}.png"
+    if not path.exists():
+        write_whole(path, data)
+    return str(path)

@@ -1,0 +1,115 @@
+"""Where the weights come from: what the visitor chose, as statistics or a table."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from torch import Tensor
+
+from ensir.comparison import statistics_of_truth
+from ensir.ensemble.lookup_table import LookupTable
+from ensir.errors import InputError
+from ensir.files import shown_name
+from ensir.published_tables import FILE_NAME
+from ensir.reference_set import ReferenceStatistics
+from ensir.statistics_files import read_statistics
+from ensir.table_files import read_reference
+
+SAMPLE_FILE = Path(__file__).parents[2] / "sample_luts" / "noise25_b16.statistics.safetensors"
+
+SAMPLE = "Sample: noise, 16 photographs"
+FILE = "A table or statistics file of mine"
+OWN_TRUTH = "This picture's ground truth"
+NONE = "None: average the candidates"
+SOURCES = (SAMPLE, FILE, OWN_TRUTH, NONE)
+
+Reference = ReferenceStatistics | LookupTable | None
+
+
+@functools.cache
+def sample_statistics() -> ReferenceStatistics:
+    """The statistics shipped for our own restorers."""
+    return read_statistics(SAMPLE_FILE)
+
+
+def reference_for(
+    source: str,
+    candidates: Mapping[str, Tensor],
+    truth: Tensor | None,
+    file: str | None,
+    bin_width: int,
+) -> tuple[Reference, str]:
+    """The statistics or table of a source of weights, and what the visitor should know of it."""
+    if source == SAMPLE:
+        return _sample(candidates)
+    if source == FILE:
+        if file is None:
+            raise InputError("no file yet: choose a lookup table or statistics, or other weights")
+        return _of_file(Path(file), tuple(candidates))
+    if source == OWN_TRUTH:
+        if truth is None:
+            raise InputError("no ground truth yet: add one, or take the weights from elsewhere")
+        return statistics_of_truth(candidates, truth, bin_width), (
+            "The table was fitted to this very picture: it shows how the mixtures work, "
+            "but its gain is not what another picture would get."
+        )
+    if source == NONE:
+        return None, "Every candidate has the same weight everywhere."
+    raise InputError(f"weights come from one of {', '.join(SOURCES)}; got {source!r:.80}")
+
+
+def _sample(candidates: Mapping[str, Tensor]) -> tuple[Reference, str]:
+    sample = sample_statistics()
+    if set(candidates) <= set(sample.candidate_names):
+        return sample, _about(sample)
+    return None, (
+        f"The sample knows {', '.join(sample.candidate_names)} only, so these candidates are "
+        "averaged. Take the weights from a ground truth, or from a table or statistics of these "
+        "models."
+    )
+
+
+def _of_file(file: Path, candidates: tuple[str, ...]) -> tuple[Reference, str]:
+    with file.open("rb") as opened:
+        is_released = is_torch_archive(opened.read(4))
+    reference = read_reference(file, candidates if is_released else None)
+    if isinstance(reference, ReferenceStatistics):
+        return reference, _about(reference)
+    about = f"The table's bin width is {reference.bins.width}; the slider and method change nothing."
+    if not is_released:
+        return reference, about
+    names, order = _released_order(file, candidates)
+    return replace(reference, candidate_names=names), f"{about} {order}"
+
+
+def _released_order(file: Path, candidates: tuple[str, ...]) -> tuple[tuple[str, ...], str]:
+    """The candidates as a released table has them, which only its file's name can tell.
+
+    A wrong order would fuse without any complaint, so a name that contradicts is refused.
+    """
+    found = FILE_NAME.fullmatch(file.name)
+    if not found:
+        return candidates, (
+            "It does not say which candidates it is for: they are taken in the order "
+            f"{', '.join(candidates)}. If that is not the table's, rename them to sort so."
+        )
+    suggested = found["dataset_and_models"].split("_")[-len(candidates) :]
+    given = {name.casefold(): name for name in candidates}
+    if {name.casefold() for name in suggested} != set(given):
+        raise InputError(
+            f"{shown_name(file)} is for {', '.join(suggested)}, as its name says; got "
+            f"{', '.join(candidates)}: name each candidate after its model"
+        )
+    return tuple(given[name.casefold()] for name in suggested), (
+        f"Its file name says that it is for {', '.join(suggested)}, in this order."
+    )
+
+
+def _about(statistics: ReferenceStatistics) -> str:
+    return (
+        f"Fitted to {statistics.pictures} reference pictures with "
+        f"{statistics.statistics.pixels:,} pixels ({' + '.join(statistics.reference_sets)})."
+    )
