@@ -43,10 +43,8 @@ def main() -> int:
                 write_image(folder / name / f"{photo.stem}.png", candidate)
             print(f"{seed + 1} of {len(chosen)}: {photo.name}")
         table = SAMPLES / f"noise{SIGMA}_b{BIN_WIDTH}.safetensors"
-        done = ensir(
-            ["fit", str(folder), "--candidates", *names, "--bin-width", str(BIN_WIDTH)]
-            + ["-o", str(table)]
-        )
+        chosen_width = ["--bin-width", str(BIN_WIDTH)]
+        done = ensir(["fit", str(folder), "--candidates", *names, *chosen_width, "-o", str(table)])
         table.unlink(missing_ok=True)  # tables of any width are fitted from the statistics
         return done
 

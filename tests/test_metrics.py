@@ -3,7 +3,6 @@
 import json
 import math
 from dataclasses import astuple
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,8 +14,8 @@ from torch import Tensor
 from ensir.errors import InputError
 from ensir.images import read_image
 from ensir.metrics import Scores, luma, psnr, rounded, score, ssim
+from tests.conftest import SHARED
 
-SHARED = Path(__file__).parents[2] / "shared" / "data"
 GOLDEN = SHARED / "golden" / "metrics.json"
 
 

@@ -25,10 +25,10 @@ from ensir.errors import InputError
 from ensir.limits import MOST_OPERATIONS, MOST_PUBLISHED_BYTES
 from ensir.published_tables import published_bytes, read_published_table
 from ensir.torch_archive import is_torch_archive
+from tests.conftest import SHARED
 
 Cells = dict[int | tuple[int, ...], list[Tensor]]  # a released table as a dict
 
-SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 GOLDEN = SHARED / "golden" / "published_tables.json"
 TABLES = json.loads(GOLDEN.read_text())["tables"] if GOLDEN.exists() else {}
 RELEASED = pytest.mark.parametrize(
