@@ -164,6 +164,22 @@ COMMANDS: dict[str, Command] = {
             ),
         ),
     ),
+    "restore": Command(
+        "restore pictures by one or more of the built-in models",
+        commands.restore,
+        (
+            several("pictures", type=Path, metavar="IMAGE", what="pictures to restore"),
+            several("--models", metavar="NAME", required=True, what="models as `models` lists"),
+            argument(
+                *OUTPUT,
+                type=Path,
+                metavar="FOLDER",
+                required=True,
+                help="gets a folder for each model: a reference set, once gt is beside them",
+            ),
+        ),
+    ),
+    "models": Command("list the built-in models", commands.models, ()),
     "app": Command(
         "open the app in a browser",
         commands.app,
@@ -229,7 +245,7 @@ def progress_bar() -> Iterator[OnProgress]:
     from tqdm import tqdm
 
     # Work that is done at once needs no bar.
-    with tqdm(unit="picture", leave=False, delay=0.5, file=sys.stderr) as bar:
+    with tqdm(unit="part", leave=False, delay=0.5, file=sys.stderr) as bar:
 
         def show(done: int, total: int) -> None:
             bar.total = total

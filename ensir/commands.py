@@ -159,6 +159,43 @@ def merge(given: Namespace, on_progress: OnProgress) -> Answer:
     return Answer({"statistics": given.output, **about_statistics(total)})
 
 
+def restore(given: Namespace, on_progress: OnProgress) -> Answer:
+    """Writes what each model makes of each picture, in a folder named after the model."""
+    names = [path.stem for path in given.pictures]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise InputError(f"two pictures are called {twice}: restore them into different folders")
+    outputs = [given.output / model / f"{name}.png" for model in given.models for name in names]
+    for output in outputs:
+        _check_not_input(output, given.pictures)
+    from ensir.images import read_image, write_image
+    from ensir.restorers import restore_with
+
+    restored = []
+    for place, (path, name) in enumerate(zip(given.pictures, names, strict=True)):
+
+        def on_part(done: int, total: int, before: int = place) -> None:
+            on_progress(before * total + done, len(names) * total)
+
+        candidates = restore_with(given.models, read_image(path), on_part, lambda: False)
+        for model, candidate in candidates.items():
+            output = given.output / model / f"{name}.png"
+            output.parent.mkdir(parents=True, exist_ok=True)
+            write_image(output, candidate)
+            restored.append({"picture": path, "model": model, "candidate": output})
+    return Answer({"restored": restored})
+
+
+def models(given: Namespace, on_progress: OnProgress) -> Answer:
+    """Says which restorers there are."""
+    from ensir.restorers import RESTORERS
+
+    columns = ("name", "task", "scale", "parameters", "licence")
+    return Answer(
+        {"models": [{key: getattr(one, key) for key in columns} for one in RESTORERS.values()]}
+    )
+
+
 def app(given: Namespace, on_progress: OnProgress) -> Answer:
     """Serves the app until it is stopped."""
     from importlib.util import find_spec
@@ -211,8 +248,14 @@ def _check_output(path: Path, endings: Sequence[str], inputs: Sequence[Path]) ->
         raise InputError(f"the output {name} needs a name that ends in {' or '.join(endings)}")
     if not path.parent.is_dir() or path.is_dir():
         raise InputError(f"{name} cannot be written there: choose a folder that exists")
+    _check_not_input(path, inputs)
+
+
+def _check_not_input(path: Path, inputs: Sequence[Path]) -> None:
     if path.exists() and any(given.exists() and path.samefile(given) for given in inputs):
-        raise InputError(f"{name} is read and would be overwritten: choose another output")
+        raise InputError(
+            f"{shown_name(path)} is read and would be overwritten: choose another output"
+        )
 
 
 def _check_order(pictures: Sequence[Path], names: Sequence[str]) -> None:

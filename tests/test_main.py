@@ -20,6 +20,7 @@ from ensir import (
 )
 from ensir.__main__ import COMMANDS, main
 from ensir.images import read_image, write_image
+from ensir.restorers import RESTORERS
 from tests.conftest import make_pictures
 
 NAMES = ("A", "B", "C")
@@ -428,3 +429,38 @@ def test_the_app_is_launched_on_the_port_asked_for(
     ask("app", "--port", 7861)
     ask("app")
     assert ports == [7861, None]
+
+
+def test_restore_lays_candidates_out_as_a_reference_set(
+    folder: Path, ask: Ask, tmp_path: Path
+) -> None:
+    pictures = [folder / "A" / "0.png", folder / "A" / "1.png"]
+    out = tmp_path / "restored"
+    said = ask("restore", *pictures, "--models", "median", "bilateral", "-o", out)
+    assert len(said["restored"]) == 4
+    for name in ("median", "bilateral"):
+        wanted = RESTORERS[name].restore(read_image(pictures[1]), lambda *_: None, lambda: False)
+        assert torch.equal(read_image(out / name / "1.png"), wanted)
+    (out / "gt").mkdir()
+    for seed in (0, 1):
+        write_image(out / "gt" / f"{seed}.png", read_image(folder / "gt" / f"{seed}.png"))
+    assert len(ReferenceSet(out, ["median", "bilateral"])) == 2
+
+
+def test_restore_refuses_what_it_cannot_do(folder: Path, refused: Refused, tmp_path: Path) -> None:
+    picture, out = folder / "A" / "0.png", tmp_path / "restored"
+    assert "no restorer" in refused("restore", picture, "--models", "magic", "-o", out)
+    same = folder / "B" / "0.png"
+    assert "two pictures are called 0" in refused(
+        "restore", picture, same, "--models", "median", "-o", out
+    )
+    (folder.parent / "median").mkdir()
+    inside = folder.parent / "median" / "0.png"
+    write_image(inside, read_image(picture))
+    assert "would be overwritten" in refused(
+        "restore", inside, "--models", "median", "-o", folder.parent
+    )
+
+
+def test_models_lists_every_restorer(ask: Ask) -> None:
+    assert [one["name"] for one in ask("models")["models"]] == list(RESTORERS)
