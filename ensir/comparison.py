@@ -129,7 +129,8 @@ def compare(
     """Fuses candidates (3, H, W) uint8 by name, with weights from `reference`.
 
     Statistics are fitted at `bin_width`, for these candidates alone; a table is taken as it is,
-    and the candidates in its order; without either they are averaged. Raises InputError where sizes or names do not fit.
+    and the candidates in its order; without either they are averaged. Raises InputError where
+    sizes or names do not fit.
     """
     if len(candidates) < 2:
         raise InputError(f"two or more candidates are needed to fuse, got {len(candidates)}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from html import escape
+
 import plotly.graph_objects as go
 import torch
 
@@ -67,7 +69,7 @@ def _add_curves(
                 "dash": dash,
                 "width": 1.5 if dash == "dash" else 2.5,
             },
-            name=f"{names[place]}, {when}",
+            name=f"{escape(names[place])}, {when}",
             hovertemplate=(
                 f"{when}: weight {mixture.weight[place]:.3f}, mean {mixture.mean[place]:.1f}, "
                 f"deviation {mixture.variance[place].sqrt():.1f}"
@@ -107,7 +109,7 @@ def _add_values(figure: go.Figure, pixel: PixelInspection, channel: int) -> None
             mode="markers",
             marker={"color": colour, "symbol": symbol, "size": 11, "line": {"width": 2}},
             cliponaxis=False,
-            hovertemplate=f"{name} here: %{{x:.1f}}<extra></extra>",
+            hovertemplate=f"{escape(name)} here: %{{x:.1f}}<extra></extra>",
         )
 
 

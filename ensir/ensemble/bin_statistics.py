@@ -17,7 +17,6 @@ from ensir.ensemble.bins import Bins
 from ensir.errors import InputError
 from ensir.limits import DENSE_KEYS, LEVELS, MOST_REFERENCE_PIXELS, MOST_STATISTICS_BYTES
 
-
 # Values of one candidate summed at once: some 60 MB of indices and float64 with 3 candidates.
 VALUES_AT_ONCE = 2**20
 

@@ -72,14 +72,14 @@ def compare_page() -> None:
                     info="Classical filters against noise of about 25 levels",
                     elem_id="restorers",
                 )
-            with gr.Group(visible=False) as own_group:
-                gr.HTML(OWN_HELP)
+            with gr.Column(visible=False) as own_group:
+                gr.HTML(OWN_HELP, padding=False)
                 own_files = file_input(
                     label="Candidates",
                     file_count="multiple",
                     file_types=list(PICTURE_ENDINGS),
                     elem_id="own-candidates",
-                    height=160,
+                    height=200,
                 )
             with gr.Accordion("Ground truth, if you have it", open=False) as truth_panel:
                 truth = picture_input(
@@ -109,9 +109,7 @@ def compare_page() -> None:
             )
             with gr.Row():
                 run = gr.Button("Restore and fuse", variant="primary", elem_id="run", scale=3)
-                stop = gr.Button(
-                    "Stop", elem_id="stop", scale=1, min_width=80, interactive=False
-                )
+                stop = gr.Button("Stop", elem_id="stop", scale=1, min_width=80, interactive=False)
             note = gr.HTML(views.note(_opening_note()), elem_id="note", padding=False)
         with gr.Column(scale=3, min_width=320):
             with gr.Row():
@@ -193,32 +191,48 @@ def compare_page() -> None:
         field.upload(on_new_input, None, [truth, waiting, note], queue=False)
     start.change(_shown_groups, start, [restore_group, own_group, run], queue=False)
     source.change(_shown_fields, source, [file, truth_panel], queue=False)
+    # Before the work, for the page sends the events of one click one after the other.
+    run.click(lambda: gr.update(interactive=True), None, stop, queue=False)
     running = run.click(
         on_run,
         [start, picture, restorers, own_files, *weights_from, layer, x, y, channel],
         [*fused, candidates, waiting],
         show_progress_on=[main],
     )
-    run.click(lambda: gr.update(interactive=True), None, stop, queue=False)
     running.then(lambda: gr.update(interactive=False), None, stop, queue=False)
     stop.click(lambda: gr.update(interactive=False), None, stop, cancels=[running], queue=False)
     refit = [comparison, waiting, *weights_from, layer, x, y, channel]
     gr.on(
-        [bin_width.release, method.input, source.input, file.upload, truth.upload],
+        [bin_width.change, method.input, source.select, file.upload, truth.upload],
         on_refit,
         refit,
         [*fused, candidates],
         trigger_mode="always_last",
+        show_progress="minimal",
         show_progress_on=[main],
     )
-    layer.input(on_layer, [comparison, layer], main, trigger_mode="always_last")
-    main.select(on_pick, [comparison, channel], [x, y, *inspected], trigger_mode="always_last")
+    # What is quick leaves the page as it is: no veil over what the visitor looks at.
+    layer.select(
+        on_layer,
+        [comparison, layer],
+        main,
+        trigger_mode="always_last",
+        show_progress="hidden",
+    )
+    main.select(
+        on_pick,
+        [comparison, channel],
+        [x, y, *inspected],
+        trigger_mode="always_last",
+        show_progress="hidden",
+    )
     gr.on(
         [x.submit, y.submit, x.blur, y.blur, channel.input],
         on_inspect,
         [comparison, x, y, channel],
         inspected,
         trigger_mode="always_last",
+        show_progress="hidden",
     )
 
 

@@ -8,6 +8,7 @@ import logging
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from html import escape
 from typing import ParamSpec, TypeVar
 
 import gradio as gr
@@ -42,12 +43,18 @@ def say_input_errors(event: Callable[Parameters, Result]) -> Callable[Parameters
     return once
 
 
+def shown_error(error: InputError) -> gr.Error:
+    """The sentence as a message on screen; Gradio would render markup in a name."""
+    text = escape(str(error), quote=False)
+    return gr.Error(text, title="This cannot be used", print_exception=False)
+
+
 @contextmanager
 def _said() -> Iterator[None]:
     try:
         yield
     except InputError as error:
-        raise gr.Error(str(error), title="This cannot be used", print_exception=False) from None
+        raise shown_error(error) from None
     except gr.Error:
         raise
     except Exception:

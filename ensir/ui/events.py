@@ -56,8 +56,8 @@ def on_run(
     bin_width: int,
     method: str,
     layer: str,
-    x: int,
-    y: int,
+    x: int | None,
+    y: int | None,
     channel: str,
     progress: gr.Progress = gr.Progress(),  # noqa: B008 - how Gradio hands it over
 ) -> Generator[object, None, None]:
@@ -103,8 +103,8 @@ def on_refit(
     bin_width: int,
     method: str,
     layer: str,
-    x: int,
-    y: int,
+    x: int | None,
+    y: int | None,
     channel: str,
 ) -> object:
     """Fuses the same candidates with other weights, unless new ones wait for the button."""
@@ -166,10 +166,10 @@ def _compared(
 
 
 def _fused_outputs(
-    comparison: Comparison, about: str, layer: str, x: int, y: int, channel: str
+    comparison: Comparison, about: str, layer: str, x: int | None, y: int | None, channel: str
 ) -> tuple[object, ...]:
     width, height = comparison.size
-    if not (0 <= x < width and 0 <= y < height):
+    if x is None or y is None or not (0 <= x < width and 0 <= y < height):
         x, y = most_disputed_pixel(comparison)
     names = layer_names(comparison)
     layer = layer if layer in names else FUSED
@@ -187,6 +187,8 @@ def _fused_outputs(
 
 
 def _inspected(pixel: PixelInspection, channel: str) -> tuple[object, ...]:
+    if channel not in CHANNELS:
+        raise InputError(f"a channel is red, green or blue, got {channel!r:.80}")
     place = CHANNELS.index(channel)
     return pixel_table(pixel, place), sentence(pixel, place), bin_set_figure(pixel, place)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from abc import ABCMeta
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,23 +11,14 @@ import gradio as gr
 from gradio.utils import get_upload_folder
 
 from ensir.errors import InputError
+from ensir.ui.errors import shown_error
 
 FOREIGN = "this file was not uploaded here: choose it again"
 
 
 def picture_input(**options: Any) -> gr.Image:  # noqa: ANN401 - handed on to Gradio
     """A field for one picture, with a preview; its value is the path of the uploaded file."""
-
-    class UploadedPicture(gr.Image):
-        """Hands over the uploaded bytes as they are, and nothing that was not uploaded."""
-
-        def preprocess(self, payload: Any) -> str | None:  # noqa: ANN401
-            return None if payload is None else uploaded(payload.path)
-
-        def get_block_name(self) -> str:
-            return "image"
-
-    return UploadedPicture(
+    return _UploadedPicture(
         type="filepath",
         image_mode=None,
         format="png",
@@ -37,21 +30,7 @@ def picture_input(**options: Any) -> gr.Image:  # noqa: ANN401 - handed on to Gr
 
 def file_input(**options: Any) -> gr.File:  # noqa: ANN401 - handed on to Gradio
     """A field for one file or several; its value is a path or a list of paths."""
-
-    class UploadedFile(gr.File):
-        """Hands over uploaded files, and nothing that was not uploaded."""
-
-        def preprocess(self, payload: Any) -> Any:  # noqa: ANN401
-            if payload is None:
-                return None
-            if self.file_count == "single":
-                return uploaded(payload.path)
-            return [uploaded(file.path) for file in payload]
-
-        def get_block_name(self) -> str:
-            return "file"
-
-    return UploadedFile(type="filepath", **options)
+    return _UploadedFile(type="filepath", **options)
 
 
 def uploaded(path: str | None) -> str:
@@ -59,7 +38,7 @@ def uploaded(path: str | None) -> str:
     try:
         return str(require_inside(path or "", Path(get_upload_folder())))
     except InputError as error:
-        raise gr.Error(str(error), title="This cannot be used", print_exception=False) from None
+        raise shown_error(error) from None
 
 
 def require_inside(path: str, folder: Path) -> Path:
@@ -71,3 +50,33 @@ def require_inside(path: str, folder: Path) -> Path:
     if not real.is_file() or not real.is_relative_to(folder.resolve()):
         raise InputError(FOREIGN)
     return real
+
+
+def _picture(_component: gr.Image, payload: Any) -> str | None:  # noqa: ANN401
+    return None if payload is None else uploaded(payload.path)
+
+
+def _files(component: gr.File, payload: Any) -> str | list[str] | None:  # noqa: ANN401
+    if payload is None:
+        return None
+    if component.file_count == "single":
+        return uploaded(payload.path)
+    return [uploaded(file.path) for file in payload]
+
+
+def _guarded(kind: Any, preprocess: Callable[[Any, Any], object]) -> Any:  # noqa: ANN401
+    """A component that hands over uploaded files as they are, and nothing else.
+
+    A class, for Gradio makes new instances when a field changes; but not by its metaclass, which
+    would write a stub beside this file that no type checker can read.
+    """
+    content = {
+        "__module__": __name__,
+        "preprocess": preprocess,
+        "get_block_name": lambda _component: kind.__name__.lower(),
+    }
+    return ABCMeta.__new__(type(kind), f"Uploaded{kind.__name__}", (kind,), content)
+
+
+_UploadedPicture = _guarded(gr.Image, _picture)
+_UploadedFile = _guarded(gr.File, _files)

@@ -17,6 +17,7 @@ from ensir.published_tables import FILE_NAME
 from ensir.reference_set import ReferenceStatistics
 from ensir.statistics_files import read_statistics
 from ensir.table_files import read_reference
+from ensir.torch_archive import is_torch_archive
 
 SAMPLE_FILE = Path(__file__).parents[2] / "sample_luts" / "noise25_b16.statistics.safetensors"
 
@@ -78,7 +79,9 @@ def _of_file(file: Path, candidates: tuple[str, ...]) -> tuple[Reference, str]:
     reference = read_reference(file, candidates if is_released else None)
     if isinstance(reference, ReferenceStatistics):
         return reference, _about(reference)
-    about = f"The table's bin width is {reference.bins.width}; the slider and method change nothing."
+    about = (
+        f"The table's bin width is {reference.bins.width}; the slider and method change nothing."
+    )
     if not is_released:
         return reference, about
     names, order = _released_order(file, candidates)
@@ -110,6 +113,6 @@ def _released_order(file: Path, candidates: tuple[str, ...]) -> tuple[tuple[str,
 
 def _about(statistics: ReferenceStatistics) -> str:
     return (
-        f"Fitted to {statistics.pictures} reference pictures with "
+        f"Fitted to {statistics.pictures} reference picture{'s' * (statistics.pictures != 1)} with "
         f"{statistics.statistics.pixels:,} pixels ({' + '.join(statistics.reference_sets)})."
     )

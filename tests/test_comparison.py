@@ -1,0 +1,278 @@
+import math
+
+import pytest
+import torch
+from torch import Tensor
+
+from ensir.comparison import (
+    AVERAGE,
+    CHANNELS,
+    FUSED,
+    INPUT,
+    ORIGIN_WORDS,
+    PIXEL_COLUMNS,
+    TRUTH,
+    Comparison,
+    compare,
+    inspect_pixel,
+    mean_weights,
+    most_disputed_pixel,
+    scores,
+    statistics_of_truth,
+    weight_maps,
+)
+from ensir.ensemble.lookup_table import Origin
+from ensir.errors import InputError
+from ensir.fitting import fit_statistics
+from ensir.metrics import psnr, rounded, ssim
+from tests.conftest import make_pictures, make_statistics
+
+CANDIDATES, GROUND_TRUTH = make_pictures(seed=31, members=3, height=70, width=50, contrast=25)
+ABC = dict(zip("ABC", CANDIDATES, strict=True))
+REFERENCE = make_statistics(make_pictures(seed=32, members=3, height=70, width=50, contrast=25), 16)
+WIDTH = 32
+EXACT = 1e-12  # the same sums of float64 in another order
+
+
+@pytest.fixture(scope="module")
+def compared() -> Comparison:
+    return compare(
+        ABC, degraded=CANDIDATES[0], truth=GROUND_TRUTH, reference=REFERENCE, bin_width=WIDTH
+    )
+
+
+def some_pixels() -> list[tuple[int, int]]:
+    random = torch.Generator().manual_seed(1)
+    x = torch.randint(0, 50, (12,), generator=random).tolist()
+    y = torch.randint(0, 70, (12,), generator=random).tolist()
+    return [*zip(x, y, strict=True), (0, 0), (49, 69)]
+
+
+def test_statistics_are_fitted_and_fuse_as_the_engine_does(compared: Comparison) -> None:
+    table = fit_statistics(REFERENCE, WIDTH).table
+    assert compared.table is not None
+    assert torch.equal(compared.table.weights, table.weights)
+    assert torch.equal(compared.fusion.image, table.fuse(ABC).image)
+    assert torch.equal(compared.fused, rounded(table.fuse(ABC).image))
+
+
+def test_the_method_is_that_of_the_fit() -> None:
+    published = compare(ABC, reference=REFERENCE, bin_width=WIDTH, method="published")
+    expected = fit_statistics(REFERENCE, WIDTH, "published").table.fuse(ABC).image
+    assert torch.equal(published.fusion.image, expected)
+
+
+def test_statistics_of_more_candidates_serve_some_of_them_in_any_order() -> None:
+    some = {"C": ABC["C"], "A": ABC["A"]}
+    expected = fit_statistics(REFERENCE.of_candidates(("C", "A")), WIDTH).table.fuse(some).image
+    assert torch.equal(compare(some, reference=REFERENCE, bin_width=WIDTH).fusion.image, expected)
+
+
+def test_a_table_is_taken_as_it_is_and_its_candidates_by_name(compared: Comparison) -> None:
+    shuffled = {name: ABC[name] for name in "BCA"}
+    by_table = compare(shuffled, reference=compared.table, bin_width=64)
+    assert by_table.table is compared.table
+    assert list(by_table.candidates) == list("ABC")
+    assert torch.equal(by_table.fusion.image, compared.fusion.image)
+    assert by_table.fits is None
+    with pytest.raises(InputError, match="fitted for A, B, C in this order; got A, B"):
+        compare({name: ABC[name] for name in "AB"}, reference=compared.table)
+
+
+def test_without_a_reference_the_candidates_are_averaged() -> None:
+    averaged = compare(ABC)
+    assert averaged.table is None
+    assert (averaged.fusion.image - CANDIDATES.float().mean(0)).abs().max() < 1e-4  # float32
+    assert torch.equal(averaged.fused, averaged.layers[AVERAGE])
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_one_candidate_is_no_ensemble(count: int) -> None:
+    with pytest.raises(InputError, match=f"two or more candidates are needed to fuse, got {count}"):
+        compare({name: ABC[name] for name in "A"[:count]})
+
+
+@pytest.mark.parametrize("name", [FUSED, AVERAGE, INPUT, TRUTH])
+def test_a_name_of_a_layer_of_ours_is_refused(name: str) -> None:
+    with pytest.raises(InputError, match=f"cannot be called '{name}' here: rename it"):
+        compare({name: ABC["A"], "B": ABC["B"]})
+
+
+def test_pictures_of_another_size_are_refused_by_name() -> None:
+    smaller = CANDIDATES[0][:, 1:]
+    with pytest.raises(InputError, match=r"A is 50 × 70 .* but B is 50 × 69"):
+        compare({"A": ABC["A"], "B": smaller})
+    with pytest.raises(InputError, match="the input is 50 × 69, but the candidates are 50 × 70"):
+        compare(ABC, degraded=smaller)
+    with pytest.raises(InputError, match="the ground truth is 50 × 69"):
+        compare(ABC, truth=smaller)
+    with pytest.raises(InputError, match="the ground truth is 50 × 69, but A is 50 × 70"):
+        statistics_of_truth(ABC, smaller, WIDTH)
+
+
+def test_layers_are_all_pictures_by_name(compared: Comparison) -> None:
+    assert list(compared.layers) == [FUSED, AVERAGE, "A", "B", "C", INPUT, TRUTH]
+    assert list(compare(ABC).layers) == [FUSED, AVERAGE, "A", "B", "C"]
+    assert compared.size == (50, 70)
+    for layer in compared.layers.values():
+        assert (layer.dtype, layer.shape) == (torch.uint8, (3, 70, 50))
+
+
+def test_a_pixel_has_the_values_and_weights_of_the_fusion(compared: Comparison) -> None:
+    for x, y in some_pixels():
+        pixel = inspect_pixel(compared, x, y)
+        assert list(pixel.values) == ["A", "B", "C", FUSED, AVERAGE, INPUT, TRUTH]
+        weights = torch.tensor([pixel.weights[name] for name in "ABC"], dtype=torch.float64)
+        assert torch.equal(weights, compared.fusion.weights[:, :, y, x])
+        values = torch.tensor([pixel.values[name] for name in "ABC"], dtype=torch.float64)
+        assert torch.equal(values, CANDIDATES[:, :, y, x].double())
+        fused = torch.tensor(pixel.values[FUSED])
+        assert torch.equal(fused, compared.fusion.image[:, y, x])
+        # Stored as float32: half a step at 255 is 8e-6.
+        assert ((weights * values).sum(0) - fused).abs().max() < 1e-5
+
+
+def test_a_pixel_has_the_bin_set_that_raw_pixels_give(compared: Comparison) -> None:
+    candidates, truth = make_pictures(seed=32, members=3, height=70, width=50, contrast=25)
+    seen = set()
+    for x, y in some_pixels():
+        pixel = inspect_pixel(compared, x, y)
+        for channel, bin_set in enumerate(pixel.bin_sets):
+            bins = CANDIDATES[:, channel, y, x].long() // WIDTH
+            same = (candidates[:, channel].long() // WIDTH == bins[:, None, None]).all(0)
+            inside = truth[channel][same].long()
+            seen.add(bin_set.origin)
+            assert bin_set.channel == CHANNELS[channel]
+            assert bin_set.number == int(bins @ torch.tensor([64, 8, 1]))
+            assert bin_set.count == len(inside)
+            for place, name in enumerate("ABC"):
+                first = int(bins[place]) * WIDTH
+                assert bin_set.ranges[name] == (first, first + WIDTH - 1)
+            if not len(inside):
+                assert bin_set.origin == ORIGIN_WORDS[Origin.EMPTY]
+                assert sum(bin_set.histogram or []) == 0
+                assert bin_set.first is bin_set.fitted is None
+                continue
+            assert bin_set.histogram == torch.bincount(inside, minlength=256).tolist()
+            values = candidates[:, channel][:, same].double()
+            assert bin_set.first is not None
+            assert (bin_set.first.mean - values.mean(1)).abs().max() < 1e-9
+            assert (bin_set.first.variance - values.var(1, correction=0)).abs().max() < 1e-9
+            fitted = len(inside) >= 100
+            assert (bin_set.fitted is not None) == (bin_set.steps is not None) == fitted
+            assert bin_set.origin == ORIGIN_WORDS[Origin.FITTED if fitted else Origin.PRIOR]
+            if bin_set.fitted is not None:
+                weights = torch.tensor([pixel.weights[name][channel] for name in "ABC"])
+                assert (bin_set.fitted.weight - weights).abs().max() < 1e-6  # read as float32
+    assert len(seen) == len(Origin)
+
+
+def test_the_last_bin_of_a_width_that_does_not_divide_256_ends_at_255() -> None:
+    white = {name: torch.full((3, 4, 4), 255, dtype=torch.uint8) for name in "AB"}
+    reference = statistics_of_truth(white, white["A"], 96)
+    pixel = inspect_pixel(compare(white, reference=reference, bin_width=96), 0, 0)
+    assert pixel.bin_sets[0].ranges["A"] == (192, 255)
+
+
+def test_rows_say_the_values_the_weights_and_the_mixture(compared: Comparison) -> None:
+    pixel = inspect_pixel(compared, 10, 20)
+    for channel in range(3):
+        rows = {row[0]: row[1:] for row in pixel.rows(channel)}
+        assert all(len(cells) == len(PIXEL_COLUMNS) - 1 for cells in rows.values())
+        for name in "ABC":
+            value, weight, first, bin_range, _ = rows[name]
+            assert float(value) == pixel.values[name][channel]
+            assert float(weight) == pytest.approx(pixel.weights[name][channel], abs=5e-4)
+            assert bin_range == "{}–{}".format(*pixel.bin_sets[channel].ranges[name])
+            assert 0 <= float(first) <= 1
+        assert rows[FUSED][1:] == [""] * 4
+    averaged = inspect_pixel(compare(ABC), 10, 20)
+    assert averaged.rows(0)[0][2:] == ["0.333", "", "", ""]
+
+
+@pytest.mark.parametrize(("x", "y"), [(-1, 0), (50, 0), (0, -1), (0, 70)])
+def test_a_pixel_outside_is_refused(compared: Comparison, x: int, y: int) -> None:
+    with pytest.raises(InputError, match="goes from 0 to"):
+        inspect_pixel(compared, x, y)
+
+
+def test_weight_maps_are_the_weights_as_nearest_levels(compared: Comparison) -> None:
+    weights = compared.fusion.weights
+    for channel in (None, 0, 1, 2):
+        maps = weight_maps(compared, channel)
+        expected = (weights.mean(1) if channel is None else weights[:, channel]) * 255
+        assert list(maps) == list("ABC")
+        shown = torch.stack(list(maps.values()))
+        assert shown.dtype == torch.uint8
+        # Half a level of rounding, and a tie may fall either way.
+        assert (shown.double() - expected).abs().max() <= 0.5 + 1e-9
+
+
+def test_weight_maps_are_the_same_however_many_rows_are_done_at_once(
+    compared: Comparison, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = weight_maps(compared)
+    monkeypatch.setattr("ensir.comparison.ROWS_AT_ONCE", 7)
+    for name, levels in weight_maps(compared).items():
+        assert torch.equal(levels, whole[name])
+
+
+def test_mean_weights_add_up_to_one(compared: Comparison) -> None:
+    means = mean_weights(compared)
+    # Each map is rounded to levels of 1 / 255.
+    assert sum(means.values()) == pytest.approx(1, abs=3 * 0.5 / 255)
+    expected = compared.fusion.weights.mean(dim=(1, 2, 3)).tolist()
+    assert list(means.values()) == pytest.approx(expected, abs=0.5 / 255)
+
+
+def test_scores_are_those_of_the_metrics(compared: Comparison) -> None:
+    rows = {name: cells for name, *cells in scores(compared)}
+    assert list(rows) == [FUSED, AVERAGE, "A", "B", "C", INPUT]
+    base = psnr(compared.averaged.image, GROUND_TRUTH)
+    exact: dict[str, Tensor] = {FUSED: compared.fusion.image, AVERAGE: compared.averaged.image}
+    for name, (decibel, gain, similarity) in rows.items():
+        picture = exact.get(name, compared.layers[name])
+        assert decibel == f"{psnr(picture, GROUND_TRUTH):.2f}"
+        assert gain == f"{psnr(picture, GROUND_TRUTH) - base:+.3f}"
+        assert similarity == f"{ssim(picture, GROUND_TRUTH):.4f}"
+
+
+def test_without_a_ground_truth_there_are_no_scores() -> None:
+    assert scores(compare(ABC)) == []
+
+
+def test_a_small_picture_has_no_ssim() -> None:
+    small = {name: picture[:, :10, :40] for name, picture in ABC.items()}
+    rows = scores(compare(small, truth=GROUND_TRUTH[:, :10, :40]))
+    assert {row[3] for row in rows} == {"–"}
+
+
+def test_perfect_pictures_score_infinity_and_gain_nothing() -> None:
+    perfect = {"A": GROUND_TRUTH, "B": GROUND_TRUTH.clone()}
+    rows = scores(compare(perfect, truth=GROUND_TRUTH))
+    assert {(row[1], row[2]) for row in rows} == {("∞", "+0.000")}
+    rows = scores(compare({**perfect, "C": ABC["C"]}, truth=GROUND_TRUTH))
+    assert {row[0]: row[2] for row in rows}["A"] == "+∞"
+
+
+def test_statistics_of_the_truth_are_those_of_this_picture_alone() -> None:
+    own = statistics_of_truth(ABC, GROUND_TRUTH, WIDTH)
+    same = make_statistics((CANDIDATES, GROUND_TRUTH), WIDTH)
+    assert torch.equal(own.statistics.histogram, same.statistics.histogram)
+    assert torch.equal(own.statistics.products, same.statistics.products)
+    assert own.candidate_names == ("A", "B", "C")
+    assert (own.pictures, own.statistics.pixels) == (1, 50 * 70)
+
+
+def test_the_most_disputed_pixel_is_where_candidates_lie_furthest_apart(
+    compared: Comparison,
+) -> None:
+    x, y = most_disputed_pixel(compared)
+    spread = CANDIDATES.long().amax(0) - CANDIDATES.long().amin(0)
+    assert spread.sum(0)[y, x] == spread.sum(0).max()
+
+
+def test_weights_of_the_fusion_add_up_to_one(compared: Comparison) -> None:
+    total = compared.fusion.weights.sum(0)
+    assert math.isclose(float(total.min()), 1, abs_tol=EXACT)
+    assert math.isclose(float(total.max()), 1, abs_tol=EXACT)

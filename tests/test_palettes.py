@@ -1,0 +1,65 @@
+import itertools
+
+import torch
+from torch import Tensor
+
+from ensir.palettes import CANDIDATE_COLOURS, CANDIDATE_SYMBOLS, coloured_weights, weight_scale
+
+LEVELS = torch.arange(256, dtype=torch.uint8).reshape(1, 256)
+
+
+def luminance(colours: Tensor) -> Tensor:
+    """Relative luminance of sRGB (WCAG 2): (..., 3) levels -> (...), 0 for black, 1 for white."""
+    value = colours.double() / 255
+    linear = torch.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
+    return linear @ torch.tensor([0.2126, 0.7152, 0.0722], dtype=torch.float64)
+
+
+def levels(colour: str) -> Tensor:
+    return torch.tensor([int(colour[place : place + 2], 16) for place in (1, 3, 5)])
+
+
+def test_a_higher_weight_is_lighter() -> None:
+    light = luminance(coloured_weights(LEVELS)[:, 0].T)
+    # Colours are whole levels: of neighbours one may be darker by a level of green.
+    assert light.diff().min() > -0.7152 * 2 / 255
+    assert (light[::4].diff() > 0).all()
+    # From nearly black to nearly the luminance of pure yellow, 0.93.
+    assert light[0] < 0.02
+    assert light[-1] > 0.7
+
+
+def test_neighbouring_weights_differ_little_and_nearly_all_differ() -> None:
+    colours = coloured_weights(LEVELS)[:, 0].T.long()
+    assert len({tuple(colour) for colour in colours.tolist()}) >= 254
+    assert colours.diff(dim=0).abs().max() <= 4
+
+
+def test_the_map_colours_every_pixel_by_its_own_weight() -> None:
+    weights = torch.tensor([[0, 255], [128, 0]], dtype=torch.uint8)
+    picture = coloured_weights(weights)
+    assert (picture.shape, picture.dtype) == ((3, 2, 2), torch.uint8)
+    assert picture[:, 0, 0].tolist() == picture[:, 1, 1].tolist() == [68, 1, 84]
+    assert picture[:, 0, 1].tolist() == [253, 231, 37]
+
+
+def test_the_scale_runs_from_the_colour_of_0_to_that_of_1() -> None:
+    assert weight_scale(2) == ["#440154", "#fde725"]
+    ends = [levels(colour) for colour in weight_scale(256)]
+    assert torch.equal(torch.stack(ends), coloured_weights(LEVELS)[:, 0].T.long())
+
+
+def test_candidates_are_told_apart_by_colour_and_by_symbol() -> None:
+    assert len(CANDIDATE_COLOURS) == len(CANDIDATE_SYMBOLS) == 8
+    assert len(set(CANDIDATE_SYMBOLS)) == 8
+    for one, other in itertools.combinations(CANDIDATE_COLOURS, 2):
+        # Levels, over the three channels: 60 is a difference seen at once between two patches.
+        assert (levels(one) - levels(other)).abs().sum() >= 60
+
+
+def test_candidate_colours_stand_out_from_a_light_and_a_dark_page() -> None:
+    light, dark = luminance(levels("#ffffff")), luminance(levels("#1e293b"))
+    for colour in CANDIDATE_COLOURS:
+        own = luminance(levels(colour))
+        assert (light + 0.05) / (own + 0.05) >= 2.0
+        assert (own + 0.05) / (dark + 0.05) >= 2.0

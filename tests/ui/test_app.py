@@ -1,0 +1,496 @@
+"""The app in a real Chromium: what a visitor does, and what the engine says to it."""
+
+import io
+import os
+import re
+import shutil
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlparse
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor
+
+from ensir.comparison import Comparison, compare, inspect_pixel
+from ensir.errors import Cancelled, InputError
+from ensir.images import encode_png, read_image, write_image
+from ensir.progress import IsCancelled, OnProgress
+from ensir.restorers import RESTORERS, restore_with
+from ensir.ui import launch
+from ensir.ui.example import RESTORERS as EXAMPLE_RESTORERS
+from ensir.ui.reference import sample_statistics
+from tests.conftest import make_pictures
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, BrowserContext, Locator, Page
+
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
+try:
+    from playwright.sync_api import expect, sync_playwright
+except ImportError:
+    sync_playwright = None
+
+# Gradio and pandas warn, and leave event loops to the garbage collector.
+pytestmark = [pytest.mark.browser, pytest.mark.filterwarnings("default")]
+
+WAIT = 60_000  # milliseconds; far more than any step takes, so that a busy machine is no failure
+STOPPED_SOON = 10.0  # seconds from a press of Stop to the end of the work, on a busy machine
+LOCAL = {"127.0.0.1", "localhost", None}  # None: data: and blob: addresses
+
+Upload = dict[str, Any]  # as Playwright takes it
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    if sync_playwright is None:
+        pytest.skip("playwright is missing: pip install playwright")
+    if CHROMIUM is None:
+        pytest.skip("no Chromium here: install chromium or google-chrome")
+    import gradio as gr
+
+    yield launch(wait=False)
+    gr.close_all(verbose=False)
+
+
+@pytest.fixture(scope="module")
+def browser(address: str) -> Iterator["Browser"]:
+    with sync_playwright() as playwright:
+        arguments = ["--no-sandbox", "--force-color-profile=srgb"]
+        yield playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+
+
+@pytest.fixture
+def opened(browser: "Browser", address: str) -> Iterator[Callable[..., "Page"]]:
+    """Opens the page; afterwards no script has failed and nothing was asked of another machine."""
+    errors: list[str] = []
+    strangers: list[str] = []
+    contexts: list[BrowserContext] = []
+
+    def gate(route: Any) -> None:  # noqa: ANN401 - Playwright's
+        if urlparse(route.request.url).hostname in LOCAL:
+            return route.continue_()
+        strangers.append(route.request.url)
+        return route.abort()
+
+    def open_page(width: int = 1440, height: int = 1000, query: str = "") -> "Page":
+        context = browser.new_context(
+            viewport={"width": width, "height": height}, reduced_motion="reduce"
+        )
+        contexts.append(context)
+        context.set_default_timeout(WAIT)
+        context.route("**/*", gate)
+        page = context.new_page()
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto(address + query, wait_until="domcontentloaded")
+        expect(page.locator("#main-picture img")).to_be_visible()
+        expect(page.locator("#histogram .main-svg").first).to_be_visible()
+        return page
+
+    expect.set_options(timeout=WAIT)
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert not strangers
+    assert not errors
+
+
+def png(name: str, picture: Tensor) -> Upload:
+    return {"name": name, "mimeType": "image/png", "buffer": encode_png(picture)}
+
+
+def decoded(data: bytes) -> Tensor:
+    pixels = np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
+    return torch.from_numpy(pixels.copy()).permute(2, 0, 1)
+
+
+def shown_picture(page: "Page") -> Tensor:
+    """The picture in the large frame, from the address that the page shows."""
+    response = page.request.get(page.locator("#main-picture img").get_attribute("src") or "")
+    assert response.headers["content-type"] == "image/png"
+    return decoded(response.body())
+
+
+def wait_for(page: "Page", reached: Callable[[], bool]) -> None:
+    """Waits while the page goes on: a plain wait would hold its requests, which pass our gate."""
+    until = time.monotonic() + WAIT / 1000
+    while not reached():
+        assert time.monotonic() < until
+        page.wait_for_timeout(50)
+
+
+def give(page: "Page", field: str, files: object) -> None:
+    """Uploads, and waits until the page has taken it in."""
+    page.locator(f"#{field} input[type=file]").set_input_files(files)
+    if field in ("picture", "own-candidates"):
+        expect(page.locator("#note")).to_contain_text("New input")
+    elif field == "truth":
+        expect(page.locator("#truth img")).to_be_visible()
+
+
+def choose(page: "Page", dropdown: str, option: str) -> None:
+    page.locator(f"#{dropdown} input").click()
+    page.get_by_role("option", name=option, exact=True).click()
+
+
+def fuse(page: "Page") -> None:
+    """Presses the button and waits for the new result."""
+    page.locator("#run").click()
+    expect(page.locator("#note")).not_to_contain_text("New input")
+    expect(page.locator("#stop")).to_be_disabled()
+
+
+def table(page: "Page", name: str) -> dict[str, list[str]]:
+    """The cells of a table on the page by the name of their row."""
+    rows = page.locator(f"#{name} tbody tr").all()
+    return {row.locator("th").inner_text(): row.locator("td").all_inner_texts() for row in rows}
+
+
+def click_pixel(page: "Page", x: int, y: int) -> tuple[int, int]:
+    """Clicks the middle of a pixel and returns the one that the page took for it.
+
+    Gradio shows no picture above 1:1 and rounds to the nearest corner: it may be off by one.
+    """
+    picture = page.locator("#main-picture img")
+    width, height = picture.evaluate("image => [image.naturalWidth, image.naturalHeight]")
+    picture.scroll_into_view_if_needed()
+    box = picture.bounding_box()
+    assert box is not None
+    scale = min(box["width"] / width, box["height"] / height, 1)
+    left = (box["width"] - scale * width) / 2
+    top = (box["height"] - scale * height) / 2
+    picture.click(position={"x": left + scale * (x + 0.5), "y": top + scale * (y + 0.5)})
+    expect(number(page, "x")).to_have_value(re.compile(f"^({x}|{x + 1})$"))
+    expect(number(page, "y")).to_have_value(re.compile(f"^({y}|{y + 1})$"))
+    return int(number(page, "x").input_value()), int(number(page, "y").input_value())
+
+
+def number(page: "Page", name: str) -> "Locator":
+    return page.get_by_label(name, exact=True)
+
+
+def assert_shows_pixel(page: "Page", comparison: Comparison, x: int, y: int) -> None:
+    """The pixel table says what the engine says, in the green channel."""
+    rows = inspect_pixel(comparison, x, y).rows(1)
+    expect(page.locator("#pixel-table caption")).to_have_text(f"Pixel ({x}, {y}), green")
+    assert table(page, "pixel-table") == {name: cells for name, *cells in rows}
+
+
+def assert_shows_results(page: "Page", names: list[str]) -> None:
+    """A candidate and a weight map for each name, and all of them loaded."""
+    for gallery in ("candidates", "weight-maps"):
+        pictures = page.locator(f"#{gallery} .grid-container img")
+        expect(pictures).to_have_count(len(names))
+        for place, name in enumerate(names):
+            pictures.nth(place).scroll_into_view_if_needed()
+            expect(pictures.nth(place)).not_to_have_js_property("naturalWidth", 0)
+            expect(page.locator(f"#{gallery} .grid-container button").nth(place)).to_contain_text(
+                name
+            )
+
+
+def assert_draws_histogram(page: "Page") -> None:
+    expect(page.locator("#histogram .bars .point").first).to_be_attached()
+    dashed = page.locator("#histogram .scatterlayer path.js-line[style*='stroke-dasharray']")
+    expect(dashed.first).to_be_attached()
+
+
+def assert_toast(page: "Page", sentence: str) -> None:
+    toast = page.get_by_test_id("toast-text").filter(has_text=sentence)
+    expect(toast.first).to_be_visible()
+    text = toast.first.inner_text()
+    assert "/" not in text.replace(" / ", "")
+    assert os.environ["GRADIO_TEMP_DIR"] not in text
+    page.get_by_test_id("toast-close").first.click()
+
+
+def assert_fits_the_screen(page: "Page") -> None:
+    width, inner = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
+    assert width <= inner
+
+
+def rotated_jpeg(folder: Path) -> Path:
+    """A photograph of nobody, stored lying as 300 x 200; upright it is 200 x 300."""
+    candidates, _ = make_pictures(seed=11, members=1, height=200, width=300, noise=12)
+    path = folder / "my holiday.jpg"
+    exif = Image.Exif()
+    exif[274] = 6
+    pixels = candidates[0].permute(1, 2, 0).numpy()
+    Image.fromarray(pixels).save(path, quality=92, exif=exif)
+    return path
+
+
+def test_the_page_opens_on_a_finished_example(opened: Callable[..., "Page"]) -> None:
+    page = opened()
+    assert_shows_results(page, list(EXAMPLE_RESTORERS))
+    assert shown_picture(page).shape == (3, 384, 384)
+    assert set(table(page, "scores")) == {"fused", "average", *EXAMPLE_RESTORERS, "input"}
+    assert_draws_histogram(page)
+    curves = page.locator("#histogram .scatterlayer path.js-line")
+    assert curves.count() == 7  # each candidate before and after EM, and the sum
+    expect(page.locator("#stop")).to_be_disabled()
+    assert_fits_the_screen(page)
+
+
+def test_a_picture_of_the_visitor_is_restored_fused_and_explained(
+    opened: Callable[..., "Page"], tmp_path: Path
+) -> None:
+    path = rotated_jpeg(tmp_path)
+    degraded = read_image(path)
+    assert degraded.shape == (3, 300, 200)
+    candidates = restore_with(EXAMPLE_RESTORERS, degraded, lambda done, of: None, lambda: False)
+    expected = compare(candidates, degraded=degraded, reference=sample_statistics(), bin_width=16)
+    page = opened()
+    give(page, "picture", path)
+    expect(page.locator("#stop")).to_be_disabled()
+    fuse(page)
+    assert torch.equal(shown_picture(page), expected.fused)
+    assert_shows_results(page, list(EXAMPLE_RESTORERS))
+    expect(page.locator("#scores")).to_contain_text("Add a ground truth")
+    for wanted in ((120, 201), (0, 0), (198, 298)):
+        x, y = click_pixel(page, *wanted)
+        assert_shows_pixel(page, expected, x, y)
+        assert_draws_histogram(page)
+    page.screenshot(path=tmp_path / "page.png", full_page=True)
+    choose(page, "layer", "bilateral")
+    expect(page.locator("#layer input")).to_have_value("bilateral")
+    wait_for(page, lambda: torch.equal(shown_picture(page), candidates["bilateral"]))
+
+
+def test_two_candidates_of_the_visitor_are_fused_by_their_ground_truth(
+    opened: Callable[..., "Page"], tmp_path: Path
+) -> None:
+    candidates, truth = make_pictures(seed=12, members=2, height=90, width=120, contrast=25)
+    write_image(tmp_path / "gt.png", truth)
+    page = opened()
+    page.get_by_label("My own candidates").click()
+    expect(page.locator("#run")).to_have_text("Fuse")
+    give(page, "own-candidates", [png("Zed.png", candidates[1]), png("Ann.png", candidates[0])])
+    page.get_by_text("Ground truth, if you have it").click()
+    give(page, "truth", tmp_path / "gt.png")
+    choose(page, "source", "This picture's ground truth")
+    assert page.get_by_test_id("toast-text").count() == 0
+    fuse(page)
+    named = {"Ann": candidates[0], "Zed": candidates[1]}
+    from ensir.comparison import statistics_of_truth
+
+    expected = compare(
+        named, truth=truth, reference=statistics_of_truth(named, truth, 16), bin_width=16
+    )
+    assert torch.equal(shown_picture(page), expected.fused)
+    assert_shows_results(page, ["Ann", "Zed"])
+    assert set(table(page, "scores")) == {"fused", "average", "Ann", "Zed"}
+    x, y = click_pixel(page, 61, 44)
+    assert_shows_pixel(page, expected, x, y)
+    assert_draws_histogram(page)
+    page.screenshot(path=tmp_path / "page.png", full_page=True)
+
+
+def test_candidates_named_like_our_restorers_take_the_weights_of_the_sample(
+    opened: Callable[..., "Page"],
+) -> None:
+    candidates, _ = make_pictures(seed=13, members=2, height=60, width=80)
+    page = opened()
+    page.get_by_label("My own candidates").click()
+    uploads = [png("median.png", candidates[1]), png("bilateral.png", candidates[0])]
+    give(page, "own-candidates", uploads)
+    fuse(page)
+    named = {"bilateral": candidates[0], "median": candidates[1]}
+    expected = compare(named, reference=sample_statistics(), bin_width=16)
+    assert torch.equal(shown_picture(page), expected.fused)
+    expect(page.locator("#note")).to_contain_text("16 reference pictures")
+
+
+def test_unknown_candidates_are_averaged_and_the_page_says_so(
+    opened: Callable[..., "Page"],
+) -> None:
+    candidates, _ = make_pictures(seed=14, members=2, height=60, width=80)
+    page = opened()
+    page.get_by_label("My own candidates").click()
+    # The browser would take what follows a slash for the name.
+    uploads = [png("<b>x<b>.png", candidates[0]), png("mine & yours.png", candidates[1])]
+    give(page, "own-candidates", uploads)
+    fuse(page)
+    expected = compare(dict(zip("ab", candidates, strict=True))).fused
+    assert torch.equal(shown_picture(page), expected)
+    expect(page.locator("#note")).to_contain_text("so these candidates are averaged")
+    expect(page.locator("#sentence")).to_contain_text("the same weight everywhere")
+    expect(page.locator("#histogram")).to_contain_text("Averaging needs no bin sets")
+    assert "mine & yours" in table(page, "pixel-table")
+    assert page.locator("#pixel-table b, #candidates b, #own-candidates b").count() == 0
+
+
+def test_markup_in_a_file_comes_back_as_text(opened: Callable[..., "Page"], tmp_path: Path) -> None:
+    from dataclasses import replace
+
+    from ensir import write_statistics
+    from tests.conftest import make_statistics
+
+    names = ("<b>x</b>", "<img src=x onerror=alert(1)>")
+    gathered = make_statistics(make_pictures(seed=15, members=2), 16)
+    write_statistics(replace(gathered, candidate_names=names), tmp_path / "file.safetensors")
+    page = opened()
+    choose(page, "source", "A table or statistics file of mine")
+    give(page, "table-file", tmp_path / "file.safetensors")
+    toast = page.get_by_test_id("toast-text").first
+    expect(toast).to_contain_text("the statistics know <b>x</b>, <img src=x onerror=alert(1)>")
+    assert toast.locator("b, img").count() == 0
+
+
+def test_another_bin_width_or_method_refits_the_same_candidates(
+    opened: Callable[..., "Page"],
+) -> None:
+    page = opened()
+    before = shown_picture(page)
+    expect(page.locator("#pixel-table")).to_contain_text("16–31")
+    page.get_by_role("slider", name="Bin width").focus()
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("#pixel-table")).to_contain_text("0–31")
+    page.get_by_label("published").click()
+    expect(page.locator("#sentence")).not_to_contain_text("in 35 steps")
+    choose(page, "source", "None: average the candidates")
+    expect(page.locator("#note")).to_contain_text("the same weight everywhere")
+    assert not torch.equal(shown_picture(page), before)
+    assert_shows_results(page, list(EXAMPLE_RESTORERS))
+    assert page.get_by_test_id("toast-text").count() == 0
+
+
+def test_what_cannot_be_used_is_said_and_the_earlier_result_stays(
+    opened: Callable[..., "Page"],
+) -> None:
+    page = opened()
+    example, scores = shown_picture(page), table(page, "scores")
+    text = {"name": "notes.png", "mimeType": "image/png", "buffer": b"no picture at all"}
+    give(page, "picture", text)
+    page.locator("#run").click()
+    assert_toast(page, "notes.png is not a PNG, JPEG, WebP, TIFF or BMP image")
+    page.get_by_label("My own candidates").click()
+    candidates, _ = make_pictures(seed=16, members=2, height=40, width=40)
+    own = page.locator("#own-candidates input[type=file]")
+    own.set_input_files([png("a.png", candidates[0])])
+    expect(page.locator("#own-candidates")).to_contain_text("a.png")
+    page.locator("#run").click()
+    assert_toast(page, "two or more candidates are needed to fuse, got 1")
+    own = page.locator("#own-candidates input[type=file]")
+    own.set_input_files([png("b.png", candidates[1, :, 2:])])
+    expect(page.locator("#own-candidates")).to_contain_text("b.png")
+    page.locator("#run").click()
+    assert_toast(page, "a is 40 × 40 with 3 channels, but b is 40 × 38")
+    assert torch.equal(shown_picture(page), example)
+    expect(page.locator("#main-picture img")).to_be_visible()
+    covers = page.locator("#main-picture [data-testid=status-tracker] .error")
+    assert not [cover for cover in covers.all() if cover.is_visible()]
+    assert table(page, "scores") == scores
+    assert_shows_results(page, list(EXAMPLE_RESTORERS))
+
+
+class SlowRestorer:
+    """Works until it is stopped."""
+
+    name, task, scale, licence, parameters = "median", "noise", 1, "MIT", 0
+
+    def __init__(self) -> None:
+        self.thread: threading.Thread | None = None
+        self.begun = threading.Event()
+        self.stopped = threading.Event()
+
+    def restore(self, image: Tensor, on_progress: OnProgress, cancelled: IsCancelled) -> Tensor:
+        self.thread = threading.current_thread()
+        self.begun.set()
+        until = time.monotonic() + WAIT / 1000
+        while time.monotonic() < until:
+            on_progress(1, 100)
+            if cancelled():
+                self.stopped.set()
+                raise Cancelled
+            time.sleep(0.02)
+        return image
+
+
+def test_stop_ends_the_work_and_the_page_goes_on(
+    opened: Callable[..., "Page"], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = SlowRestorer()
+    page = opened()
+    example = shown_picture(page)
+    noise = torch.randint(0, 256, (3, 400, 600), generator=torch.Generator().manual_seed(1))
+    give(page, "picture", png("noise.png", noise.to(torch.uint8)))
+    with monkeypatch.context() as patched:
+        patched.setitem(RESTORERS, "bilateral", slow)
+        page.locator("#run").click()
+        wait_for(page, slow.begun.is_set)
+        expect(page.locator("#stop")).to_be_enabled()
+        pressed = time.monotonic()
+        page.locator("#stop").click()
+        wait_for(page, slow.stopped.is_set)
+        assert slow.thread is not None
+        wait_for(page, lambda: slow.thread is not None and not slow.thread.is_alive())
+        assert time.monotonic() - pressed < STOPPED_SOON
+    expect(page.locator("#stop")).to_be_disabled()
+    assert torch.equal(shown_picture(page), example)
+    fuse(page)
+    assert shown_picture(page).shape == (3, 400, 600)
+
+
+@pytest.mark.parametrize(("width", "height"), [(390, 844), (768, 1024), (1440, 900)])
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_page_fits_every_screen(
+    opened: Callable[..., "Page"], width: int, height: int, theme: str, tmp_path: Path
+) -> None:
+    page = opened(width, height, f"?__theme={theme}")
+    assert_fits_the_screen(page)
+    for name in ("scores", "pixel-table"):
+        box = page.locator(f"#{name} .numbers")
+        assert box.evaluate("box => box.scrollWidth <= box.clientWidth")
+    page.get_by_label("My own candidates").click()
+    assert_fits_the_screen(page)
+    page.screenshot(path=tmp_path / "page.png", full_page=True)
+
+
+def test_a_pixel_is_typed_and_inspected_without_a_mouse(opened: Callable[..., "Page"]) -> None:
+    page = opened()
+    for name, value in (("x", "12"), ("y", "200")):
+        number(page, name).focus()
+        page.keyboard.press("Control+a")
+        page.keyboard.type(value)
+        page.keyboard.press("Enter")
+    expect(page.locator("#pixel-table caption")).to_have_text("Pixel (12, 200), green")
+    number(page, "y").focus()
+    page.keyboard.press("Control+a")
+    page.keyboard.type("9999")
+    page.keyboard.press("Enter")
+    assert_toast(page, "y goes from 0 to 383 in this picture, got 9999")
+    expect(page.locator("#pixel-table caption")).to_have_text("Pixel (12, 200), green")
+    page.get_by_label("red").focus()
+    page.keyboard.press("Space")
+    assert_toast(page, "y goes from 0 to 383")
+
+
+def test_a_port_in_use_is_a_sentence(address: str) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(InputError, match=f"port {port} cannot be used here"):
+            launch(port, wait=False)
+
+
+def test_quiet_text_is_dark_enough_to_read(opened: Callable[..., "Page"]) -> None:
+    page = opened()
+    colour = (
+        page.locator("#pixel-table thead th")
+        .nth(1)
+        .evaluate("cell => getComputedStyle(cell).color")
+    )
+    levels = [int(level) / 255 for level in re.findall(r"\d+", colour)[:3]]
+    linear = [((level + 0.055) / 1.055) ** 2.4 for level in levels]
+    luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+    assert 1.05 / (luminance + 0.05) >= 4.5  # WCAG 2 AA, on white

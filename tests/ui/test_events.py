@@ -1,0 +1,238 @@
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import gradio as gr
+import pytest
+import torch
+from torch import Tensor
+
+from ensir.comparison import (
+    CHANNELS,
+    FUSED,
+    Comparison,
+    compare,
+    inspect_pixel,
+    most_disputed_pixel,
+)
+from ensir.images import encode_png, read_image
+from ensir.restorers import restore_with
+from ensir.ui import views
+from ensir.ui.events import (
+    OWN,
+    RESTORE,
+    on_inspect,
+    on_layer,
+    on_new_input,
+    on_pick,
+    on_refit,
+    on_run,
+)
+from ensir.ui.reference import FILE, NONE, OWN_TRUTH, SAMPLE, sample_statistics
+from tests.conftest import make_pictures
+
+pytestmark = pytest.mark.filterwarnings("default")
+
+Upload = Callable[[str, bytes], str]
+SKIP = gr.skip()
+CANDIDATES, TRUTH = make_pictures(seed=9, members=3, height=40, width=36, contrast=20)
+# The places of on_run's outputs.
+COMPARISON, LAYER, MAIN, MAPS, SCORES, NOTE, X, Y, TABLE, SENTENCE, HISTOGRAM, PICTURES, WAITING = (
+    range(13)
+)
+
+
+def run(
+    start: str = RESTORE,
+    picture: str | None = None,
+    restorers: tuple[str, ...] = ("bilateral", "median"),
+    own_files: list[str] | None = None,
+    truth: str | None = None,
+    source: str = SAMPLE,
+    layer: str = FUSED,
+    x: int | None = 0,
+    y: int | None = 0,
+) -> Any:  # noqa: ANN401 - what Gradio lays into the components
+    """The last outputs of a run with `em` at width 16, green."""
+    arguments = (start, picture, list(restorers), own_files, truth, source, None, 16, "em")
+    steps = list(on_run(*arguments, layer, x, y, "green"))
+    assert all(step == SKIP for step in steps[:-1])
+    return steps[-1]
+
+
+def refit(
+    comparison: Comparison,
+    source: str,
+    truth: str | None = None,
+    waiting: bool = False,
+    bin_width: int = 32,
+    method: str = "em",
+    layer: str = FUSED,
+) -> Any:  # noqa: ANN401 - as above
+    return on_refit(
+        comparison, waiting, truth, source, None, bin_width, method, layer, 5, 3, "green"
+    )
+
+
+def own(upload: Upload, pictures: dict[str, Tensor]) -> list[str]:
+    return [upload(f"{name}.png", encode_png(picture)) for name, picture in pictures.items()]
+
+
+def same_picture(path: str, picture: Tensor) -> bool:
+    return torch.equal(read_image(Path(path)), picture)
+
+
+def test_a_run_restores_and_fuses_as_the_engine_does(upload: Upload) -> None:
+    outputs = run(picture=upload("x.png", encode_png(TRUTH)))
+    names = ("bilateral", "median")
+    restored = restore_with(names, TRUTH, lambda done, total: None, lambda: False)
+    expected = compare(restored, degraded=TRUTH, reference=sample_statistics(), bin_width=16)
+    assert same_picture(outputs[MAIN], expected.fused)
+    assert torch.equal(outputs[COMPARISON].fused, expected.fused)
+    assert [name for _, name in outputs[PICTURES]] == list(names)
+    assert len(outputs[MAPS]) == 2
+    assert outputs[WAITING] is False
+    assert len(outputs) == 13
+    assert "16 reference pictures" in outputs[NOTE]
+    assert outputs[TABLE] == views.pixel_table(inspect_pixel(expected, 0, 0), 1)
+
+
+def test_a_run_takes_candidates_named_by_their_files(upload: Upload) -> None:
+    pictures = {"zebra": CANDIDATES[0], "ant": CANDIDATES[1]}
+    truth = upload("gt.png", encode_png(TRUTH))
+    outputs = run(OWN, own_files=own(upload, pictures), truth=truth, source=OWN_TRUTH)
+    comparison = outputs[COMPARISON]
+    assert list(comparison.candidates) == ["ant", "zebra"]
+    assert torch.equal(comparison.candidates["ant"], CANDIDATES[1])
+    assert comparison.fits is not None
+    assert "fused" in outputs[SCORES]
+    assert comparison.degraded is None
+
+
+def test_a_pixel_outside_the_new_picture_gives_way_to_the_most_disputed(upload: Upload) -> None:
+    files = own(upload, {"a": CANDIDATES[0], "b": CANDIDATES[1]})
+    disputed = most_disputed_pixel(run(OWN, own_files=files)[COMPARISON])
+    for x, y in ((36, 0), (0, 40), (-1, 0), (None, 0), (0, None)):
+        outputs = run(OWN, own_files=files, x=x, y=y)
+        assert (outputs[X], outputs[Y]) == disputed
+    outputs = run(OWN, own_files=files, x=35, y=39)
+    assert (outputs[X], outputs[Y]) == (35, 39)
+
+
+def test_a_layer_that_is_gone_gives_way_to_the_fused_picture(upload: Upload) -> None:
+    files = own(upload, {"a": CANDIDATES[0], "b": CANDIDATES[1]})
+    outputs = run(OWN, own_files=files, layer="median")
+    assert outputs[LAYER]["value"] == FUSED
+    assert same_picture(outputs[MAIN], outputs[COMPARISON].fused)
+    outputs = run(OWN, own_files=files, layer="b")
+    assert same_picture(outputs[MAIN], CANDIDATES[1])
+
+
+def test_a_run_without_what_it_needs_is_a_sentence(upload: Upload) -> None:
+    one = own(upload, {"a": CANDIDATES[0]})
+    picture = upload("x.png", encode_png(TRUTH))
+    smaller = own(upload, {"a": CANDIDATES[0], "b": CANDIDATES[1, :, 1:]})
+    twice = [*one, upload("a.bmp", encode_png(CANDIDATES[1]))]
+    reserved = own(upload, {"fused": CANDIDATES[0], "b": CANDIDATES[1]})
+    for arguments, sentence in (
+        ({}, "no picture yet"),
+        ({"picture": upload("text.png", b"hello")}, "text.png is not a PNG"),
+        ({"picture": picture, "restorers": ("median",)}, "two or more candidates"),
+        ({"picture": picture, "restorers": ("magic", "median")}, "no restorer 'magic'"),
+        ({"picture": picture, "source": OWN_TRUTH}, "no ground truth yet"),
+        ({"picture": picture, "source": FILE}, "no file yet"),
+        ({"start": OWN}, "two or more candidates are needed to fuse, got 0"),
+        ({"start": OWN, "own_files": one}, "two or more candidates are needed to fuse, got 1"),
+        ({"start": OWN, "own_files": smaller}, "a is 36 × 40 .* but b is 36 × 39"),
+        ({"start": OWN, "own_files": twice}, "two candidates are called a"),
+        ({"start": OWN, "own_files": reserved}, "cannot be called 'fused'"),
+    ):
+        with pytest.raises(gr.Error, match=sentence) as caught:
+            run(**arguments)
+        assert "/" not in caught.value.message
+
+
+def test_new_input_forgets_the_truth_and_asks_for_the_button() -> None:
+    truth, waiting, note = on_new_input()
+    assert truth is None
+    assert waiting is True
+    assert "press the button" in note
+
+
+def test_a_refit_fuses_the_same_candidates_with_other_weights(small: Comparison) -> None:
+    outputs = refit(small, NONE)
+    assert torch.equal(outputs[COMPARISON].fused, views.layer_picture(small, "average"))
+    assert outputs[COMPARISON].candidates == small.candidates
+    fitted = refit(small, OWN_TRUTH, bin_width=64, method="published")[COMPARISON].table
+    assert fitted is not None
+    assert (fitted.bins.width, fitted.provenance.method) == (64, "published")
+    assert len(outputs) == 12
+
+
+def test_a_refit_keeps_the_candidates_on_screen_if_their_order_stays(small: Comparison) -> None:
+    assert refit(small, NONE)[PICTURES] == SKIP
+
+
+def test_a_refit_takes_a_new_truth_and_else_keeps_the_old(
+    small: Comparison, upload: Upload
+) -> None:
+    assert refit(small, NONE)[COMPARISON].truth is small.truth
+    other = upload("gt.png", encode_png(small.candidates["A"]))
+    assert torch.equal(refit(small, NONE, truth=other)[COMPARISON].truth, small.candidates["A"])
+
+
+def test_a_refit_waits_for_new_input_to_be_fused(small: Comparison) -> None:
+    assert refit(small, NONE, waiting=True) == SKIP
+
+
+def test_a_refit_waits_for_the_file_it_needs(small: Comparison) -> None:
+    assert refit(small, FILE) == SKIP
+
+
+def test_a_bad_refit_is_a_sentence(small: Comparison) -> None:
+    for arguments, sentence in (
+        ({"source": OWN_TRUTH, "bin_width": 0}, "a bin is 1 to 256 levels wide"),
+        ({"source": OWN_TRUTH, "method": "magic"}, "a method is em or published"),
+        ({"source": "elsewhere"}, "weights come from one of"),
+    ):
+        with pytest.raises(gr.Error, match=sentence):
+            refit(small, **arguments)
+
+
+def test_a_layer_is_shown_as_it_is(small: Comparison) -> None:
+    assert same_picture(on_layer(small, "B"), small.candidates["B"])
+    with pytest.raises(gr.Error, match="there is no picture"):
+        on_layer(small, "D")
+
+
+def test_a_pick_inspects_the_pixel_under_the_click(small: Comparison) -> None:
+    x, y, table, sentence, figure = on_pick(small, "blue", SimpleNamespace(index=[7, 11]))
+    pixel = inspect_pixel(small, 7, 11)
+    assert (x, y) == (7, 11)
+    assert table == views.pixel_table(pixel, 2)
+    assert sentence == views.sentence(pixel, 2)
+    assert len(figure.data) > 3
+
+
+def test_typed_numbers_inspect_their_pixel(small: Comparison) -> None:
+    for place, channel in enumerate(CHANNELS):
+        table, _, _ = on_inspect(small, 35, 39, channel)
+        assert table == views.pixel_table(inspect_pixel(small, 35, 39), place)
+
+
+def test_a_pixel_that_is_not_there_is_a_sentence(small: Comparison) -> None:
+    for x, y, sentence in (
+        (36, 0, "x goes from 0 to 35"),
+        (0, 40, "y goes from 0 to 39"),
+        (-1, 0, "x goes from 0 to 35"),
+        (None, 0, "fill in both"),
+        (0, None, "fill in both"),
+    ):
+        with pytest.raises(gr.Error, match=sentence):
+            on_inspect(small, x, y, "red")
+
+
+def test_an_unknown_channel_is_a_sentence(small: Comparison) -> None:
+    with pytest.raises(gr.Error, match="a channel is red, green or blue"):
+        on_inspect(small, 0, 0, "alpha")

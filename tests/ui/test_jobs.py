@@ -1,0 +1,69 @@
+import threading
+import time
+from collections.abc import Generator
+
+import pytest
+
+from ensir.errors import InputError
+from ensir.progress import IsCancelled, OnProgress
+from ensir.ui.jobs import followed
+
+SOON = 5.0  # seconds; far more than the work takes, so that a busy machine is no failure
+
+
+def finished(job: Generator[tuple[int, int], None, object]) -> tuple[list[tuple[int, int]], object]:
+    """All that a job yields, and its result."""
+    states = []
+    while True:
+        try:
+            states.append(next(job))
+        except StopIteration as end:
+            return states, end.value
+
+
+def test_a_job_returns_the_result_of_its_work() -> None:
+    assert finished(followed(lambda on_progress, cancelled: "done"))[1] == "done"
+
+
+def test_a_job_yields_how_far_its_work_is() -> None:
+    seen = threading.Event()
+
+    def work(on_progress: OnProgress, cancelled: IsCancelled) -> None:
+        on_progress(2, 5)
+        assert seen.wait(SOON)
+
+    job = followed(work)
+    states = [next(job)]
+    while states[-1] == (0, 1):
+        states.append(next(job))
+    seen.set()
+    assert states[-1] == (2, 5)
+    assert set(finished(job)[0]) <= {(2, 5)}
+
+
+def test_the_error_of_the_work_is_the_error_of_the_job() -> None:
+    def work(on_progress: OnProgress, cancelled: IsCancelled) -> None:
+        raise InputError("no")
+
+    with pytest.raises(InputError, match="no"):
+        finished(followed(work))
+
+
+def test_closing_a_job_ends_its_work_and_its_thread() -> None:
+    threads: list[threading.Thread] = []
+    stopped = threading.Event()
+
+    def work(on_progress: OnProgress, cancelled: IsCancelled) -> None:
+        threads.append(threading.current_thread())
+        until = time.monotonic() + SOON
+        while time.monotonic() < until:
+            if cancelled():
+                stopped.set()
+                return
+            time.sleep(0.01)
+
+    job = followed(work)
+    next(job)
+    job.close()
+    assert stopped.is_set()
+    assert not threads[0].is_alive()
