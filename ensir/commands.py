@@ -47,7 +47,10 @@ def fit(given: Namespace, on_progress: OnProgress) -> Answer:
 
 
 def fuse(given: Namespace, on_progress: OnProgress) -> Answer:
-    """Writes the fused picture, and the weight maps where asked for."""
+    """Writes the fused picture, and the weight maps where asked for.
+
+    With 16 bits a colour if any candidate has them, and with the first one's transparency.
+    """
     inputs = [given.table, *given.pictures]
     _check_output(given.output, [".png"], inputs)
     if given.weights is not None:
@@ -56,12 +59,20 @@ def fuse(given: Namespace, on_progress: OnProgress) -> Answer:
     import torch
 
     from ensir import read_table
-    from ensir.images import read_image, write_image
+    from ensir.images import in_16_bits, in_one_depth, read_picture, write_image
+    from ensir.metrics import rounded
 
     table = read_table(given.table, given.names)
     _check_order(given.pictures, table.candidate_names)
-    fusion = table.fuse([read_image(path) for path in given.pictures], dtype=torch.uint8)
-    write_image(given.output, fusion.image)
+    pictures = [read_picture(path) for path in given.pictures]
+    candidates = in_one_depth([picture.values for picture in pictures])
+    fusion = table.fuse(candidates)
+    is_deep = candidates[0].dtype == torch.uint16
+    alpha = pictures[0].alpha
+    if alpha is not None and is_deep:
+        (alpha,) = in_one_depth([alpha, candidates[0]])[:1]
+    image = in_16_bits(fusion.image) if is_deep else rounded(fusion.image)
+    write_image(given.output, image, alpha)
     if given.weights is not None:
         file = io.BytesIO()
         weights = fusion.weights.float().numpy()
@@ -75,6 +86,8 @@ def fuse(given: Namespace, on_progress: OnProgress) -> Answer:
             "weights": given.weights,
             "width": width,
             "height": height,
+            "bits": 16 if is_deep else 8,
+            "notes": [note for picture in pictures for note in picture.notes],
             "candidates": [{"candidate": name, "picture": path} for name, path in pairs],
         }
     )

@@ -4,111 +4,80 @@ A file may come from a stranger: its content decides what it is, never its name;
 known before it is decoded; and whatever is wrong with it ends in one sentence that shows its name.
 """
 
+from __future__ import annotations
+
 import os
 import threading
 import warnings
-from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from PIL import ExifTags, Image
-from PIL.BmpImagePlugin import BmpImageFile
 from PIL.ImageFile import ImageFile
-from PIL.JpegImagePlugin import JpegImageFile
-from PIL.PngImagePlugin import PngImageFile
-from PIL.TiffImagePlugin import TiffImageFile
-from PIL.WebPImagePlugin import WebPImageFile
 from torch import Tensor
 
+from ensir.ensemble.bins import levels_of
 from ensir.errors import InputError
 from ensir.files import shown_name, write_whole
 from ensir.limits import LEVEL_OF_16_BITS, LONGEST_SIDE, MOST_PICTURE_BYTES, MOST_PIXELS
+from ensir.picture_formats import FORMATS, PictureFormat, declared_size, has_16_bit_colour
 
-PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp")
+PICTURE_ENDINGS = tuple(dict.fromkeys(ending for kind in FORMATS for ending in kind.endings))
 
-# How Pillow turns what it stores into levels of red, green and blue.
+# How Pillow turns what it stores into red, green and blue.
 _EIGHT_BIT = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr")
 _SIXTEEN_BIT = ("I;16", "I;16L", "I;16B", "I;16N")
 
-# What undoes each EXIF orientation; 1 is upright.
+Planes = NDArray[np.uint8] | NDArray[np.uint16]
+
+# What undoes each EXIF orientation: swap the axes first, then turn these round; 1 is upright.
 _UPRIGHT = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
+    2: (False, (-1,)),
+    3: (False, (-2, -1)),
+    4: (False, (-2,)),
+    5: (True, ()),
+    6: (True, (-1,)),
+    7: (True, (-2, -1)),
+    8: (True, (-2,)),
 }
 
 # warnings.catch_warnings changes what all threads see, so one picture is decoded at a time.
 _DECODING = threading.RLock()
 
 
-@dataclass(frozen=True)
-class _Format:
-    """How a kind of picture file begins, is opened, and shows that its end is missing.
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """A picture as its file has it, upright; what was changed on the way is in `notes`."""
 
-    The classes of Pillow are called directly: Image.open would stop at its own pixel limit, with
-    a warning or an error that does not know the size.
-    """
+    values: Tensor  # (3, H, W) RGB, uint8, or uint16 where the file has 16 bits a sample
+    alpha: Tensor | None  # (H, W) of the same type; None where every pixel is opaque
+    notes: tuple[str, ...]  # a sentence each
 
-    begins: Callable[[bytes], bool]
-    open: Callable[[BytesIO], ImageFile]
-    is_whole: Callable[[bytes], bool]
-
-
-_FORMATS = (
-    _Format(
-        begins=lambda data: data.startswith(b"\x89PNG\r\n\x1a\n"),
-        open=PngImageFile,
-        is_whole=lambda data: b"IEND" in data,
-    ),
-    _Format(
-        begins=lambda data: data.startswith(b"\xff\xd8\xff"),
-        open=JpegImageFile,
-        # A thumbnail inside has an end of its own: the last end must follow the last scan.
-        is_whole=lambda data: data.rfind(b"\xff\xd9") > data.rfind(b"\xff\xda"),
-    ),
-    _Format(
-        begins=lambda data: data.startswith(b"RIFF") and data[8:12] == b"WEBP",
-        open=WebPImageFile,
-        is_whole=lambda data: len(data) >= 8 + int.from_bytes(data[4:8], "little"),
-    ),
-    _Format(
-        begins=lambda data: data.startswith((b"II*\0", b"II+\0")),
-        open=TiffImageFile,
-        is_whole=lambda data: len(data) > int.from_bytes(data[4:8], "little"),
-    ),
-    _Format(
-        begins=lambda data: data.startswith((b"MM\0*", b"MM\0+")),
-        open=TiffImageFile,
-        is_whole=lambda data: len(data) > int.from_bytes(data[4:8], "big"),
-    ),
-    _Format(
-        begins=lambda data: data.startswith(b"BM"),
-        open=BmpImageFile,
-        is_whole=lambda data: len(data) >= int.from_bytes(data[2:6], "little"),
-    ),
-)
+    @property
+    def levels(self) -> Tensor:
+        """As it is shown: 8-bit levels, composited on white, (3, H, W) uint8."""
+        levels = levels_of(self.values)
+        if self.alpha is None:
+            return levels
+        alpha = levels_of(self.alpha).int()
+        return ((levels * alpha + 255 * (255 - alpha) + 127) // 255).to(torch.uint8)
 
 
-def read_image(path: Path) -> Tensor:
-    """The picture in a PNG, JPEG, WebP, TIFF or BMP file as uint8 (3, H, W), RGB, upright.
+def read_picture(path: Path) -> Picture:
+    """The picture in a PNG, JPEG, WebP, TIFF or BMP file, with its depth and transparency.
 
-    Grey, palette and CMYK become RGB by Pillow's rules; 16-bit grey becomes the nearest level,
-    v / 257 rounded; of 16-bit colour Pillow keeps the upper 8 bits. Where a pixel is not opaque,
-    it is composited on white, and the alpha is dropped. Of several frames the first is read.
-    Colour profiles are ignored: values stay as stored.
+    Grey, palette and CMYK become RGB by Pillow's rules; of several frames the first is read;
+    colour profiles are ignored: values stay as stored. The notes say so.
 
     Raises InputError, one sentence with the name of the file, for whatever cannot be read.
     """
     name = shown_name(path)
     data = _read_bytes(path, name)
-    kind = next((kind for kind in _FORMATS if kind.begins(data)), None)
+    kind = next((kind for kind in FORMATS if kind.begins(data)), None)
     if kind is None:
         raise InputError(
             f"{name} is not a PNG, JPEG, WebP, TIFF or BMP image: save it as one of these"
@@ -126,28 +95,65 @@ def read_image(path: Path) -> Tensor:
         raise InputError(f"{name} {_fault(error, data, kind)}") from None
 
 
-def encode_png(image: Tensor) -> bytes:
-    """An image, uint8 (3, H, W) or (1, H, W), as the bytes of a PNG file."""
+def read_image(path: Path) -> Tensor:
+    """The picture in a file as it is shown: uint8 (3, H, W), RGB, upright, on white.
+
+    Raises InputError as `read_picture` does.
+    """
+    return read_picture(path).levels
+
+
+def in_one_depth(pictures: list[Tensor]) -> list[Tensor]:
+    """The same pictures, all with 16 bits if any has them: 8-bit values times 257, exactly."""
+    if all(picture.dtype == torch.uint8 for picture in pictures):
+        return pictures
+    return [
+        picture
+        if picture.dtype == torch.uint16
+        else (picture.int() * LEVEL_OF_16_BITS).to(torch.uint16)
+        for picture in pictures
+    ]
+
+
+def in_16_bits(image: Tensor) -> Tensor:
+    """Values 0..255 of any type as 0..65535, rounded half up, uint16."""
+    return (image.double() * LEVEL_OF_16_BITS + 0.5).floor().int().to(torch.uint16)
+
+
+def encode_png(image: Tensor, alpha: Tensor | None = None) -> bytes:
+    """An image, uint8 or uint16 (3, H, W) or (1, H, W), as the bytes of a PNG file.
+
+    `alpha` is (H, W) of the same type, for colour only.
+    """
     import cv2
 
-    if image.dtype != torch.uint8 or image.ndim != 3 or image.shape[0] not in (1, 3):
+    fits = (
+        image.dtype in (torch.uint8, torch.uint16) and image.ndim == 3 and image.shape[0] in (1, 3)
+    )
+    if not fits or (alpha is not None and (len(image) == 1 or alpha.shape != image.shape[1:])):
         raise InputError(
-            f"a PNG is made of uint8 (3, H, W) or (1, H, W), got {image.dtype} "
+            f"a PNG is made of uint8 or uint16 (3, H, W) or (1, H, W), got {image.dtype} "
             f"{tuple(image.shape)}: round it to levels first"
         )
-    blue_first = image.flip(0).permute(1, 2, 0).contiguous().cpu().numpy()
+    planes = image.cpu().numpy()[::-1]  # blue first
+    if alpha is not None:
+        planes = np.concatenate([planes, alpha.cpu().numpy()[None]])
     # Level 1: the higher ones take several times as long for a few percent.
-    done, encoded = cv2.imencode(".png", blue_first, [cv2.IMWRITE_PNG_COMPRESSION, 1])
+    done, encoded = cv2.imencode(
+        ".png",
+        np.ascontiguousarray(planes.transpose(1, 2, 0)),
+        [cv2.IMWRITE_PNG_COMPRESSION, 1],
+    )
     if not done:
         raise InputError(f"an image of {tuple(image.shape)} cannot be stored as a PNG")
     return bytes(encoded)
 
 
-def write_image(path: Path, image: Tensor) -> None:
-    """Writes an image, uint8 (3, H, W) or (1, H, W), as a PNG file, whole or not at all."""
+def write_image(path: Path, image: Tensor, alpha: Tensor | None = None) -> None:
+    """Writes an image as a PNG file, whole or not at all; image and alpha as in `encode_png`."""
     if path.suffix.lower() != ".png":
         raise InputError(f"{shown_name(path)} would be a PNG file: let its name end in .png")
-    write_whole(path, encode_png(image))
+    write_whole(path, encode_png(image, alpha))
 
 
 def _read_bytes(path: Path, name: str) -> bytes:
@@ -170,36 +176,74 @@ def _read_bytes(path: Path, name: str) -> bytes:
         ) from None
 
 
-def _decode(name: str, data: bytes, kind: _Format) -> Tensor:
-    """What `read_image` returns; InputError for sizes and colours, else Pillow's own errors."""
-    declared = _declared_size(data)
+def _decode(name: str, data: bytes, kind: PictureFormat) -> Picture:
+    """What `read_picture` returns; InputError for sizes and colours, else Pillow's own errors."""
+    declared = declared_size(data)
     if declared:
         _require_size(name, *declared)
     with kind.open(BytesIO(data)) as image:
         _require_size(name, *image.size)
+        notes = _notes(name, image, kind)
         image.load()
         orientation = image.getexif().get(ExifTags.Base.Orientation)
-        picture = _rgb(name, image)
-    if orientation in _UPRIGHT:
-        picture = picture.transpose(_UPRIGHT[orientation])
-    return torch.from_numpy(np.array(picture)).permute(2, 0, 1).contiguous()
+        if has_16_bit_colour(image, data):
+            values, alpha = _deep_planes(data)
+        else:
+            values, alpha = _planes(name, image)
+    if alpha is not None and alpha.min() == np.iinfo(alpha.dtype).max:
+        alpha = None
+    if alpha is not None:
+        notes = (*notes, f"{name} is partly transparent: it is shown on white")
+    swapped, turned = _UPRIGHT.get(orientation or 1, (False, ()))
+
+    def upright(plane: Planes) -> Tensor:
+        swap = plane.swapaxes(-1, -2) if swapped else plane
+        return torch.from_numpy(np.ascontiguousarray(np.flip(swap, turned)))
+
+    return Picture(upright(values), None if alpha is None else upright(alpha), notes)
 
 
-def _declared_size(data: bytes) -> tuple[int, int] | None:
-    """Width and height where opening would already read past them (PNG) or allocate (WebP)."""
-    if data.startswith(b"\x89PNG") and data[12:16] == b"IHDR" and len(data) >= 24:
-        return int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")
-    if data.startswith(b"RIFF") and len(data) >= 30:
-        chunk = data[12:16]
-        if chunk == b"VP8X":
-            sides = data[24:27], data[27:30]
-            return 1 + int.from_bytes(sides[0], "little"), 1 + int.from_bytes(sides[1], "little")
-        if chunk == b"VP8L":
-            bits = int.from_bytes(data[21:25], "little")
-            return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
-        bits = int.from_bytes(data[26:30], "little")
-        return bits & 0x3FFF, bits >> 16 & 0x3FFF
-    return None
+def _notes(name: str, image: ImageFile, kind: PictureFormat) -> tuple[str, ...]:
+    """What a user would not see, but should know."""
+    notes = []
+    if Path(name).suffix.lower() not in kind.endings:
+        notes.append(f"{name} is a {kind.name} image, whatever its name says")
+    if image.mode == "CMYK":
+        notes.append(f"{name} has printing colours (CMYK): other programs may convert them apart")
+    if getattr(image, "is_animated", False):
+        notes.append(f"{name} has several frames: the first is used")
+    if image.info.get("icc_profile"):
+        notes.append(f"{name} has a colour profile, which is ignored: values stay as stored")
+    return tuple(notes)
+
+
+def _planes(name: str, image: Image.Image) -> tuple[Planes, Planes | None]:
+    """Values (3, H, W) and alpha (H, W) of a decoded picture, as Pillow has them."""
+    if image.mode in _SIXTEEN_BIT:
+        grey = np.asarray(image).astype(np.uint16)  # in this machine's byte order
+        values = np.repeat(grey[None], 3, axis=0)
+        if "transparency" not in image.info:
+            return values, None
+        return values, np.where(grey == image.info["transparency"], 0, 65535).astype(np.uint16)
+    if image.mode not in _EIGHT_BIT:
+        raise InputError(
+            f"{name} holds floating-point, 32-bit or other values ({image.mode}): "
+            "save it with 8 or 16 bits a colour"
+        )
+    coloured = image.convert("RGBA" if image.has_transparency_data else "RGB")
+    planes = np.array(coloured).transpose(2, 0, 1)
+    return planes[:3], planes[3] if len(planes) == 4 else None
+
+
+def _deep_planes(data: bytes) -> tuple[Planes, Planes | None]:
+    """Values and alpha of a 16-bit colour picture that Pillow has found to be whole."""
+    import cv2
+
+    decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    if decoded is None or decoded.dtype != np.uint16 or decoded.ndim != 3:
+        raise ValueError("not the 16-bit picture it says it is")
+    planes = np.asarray(decoded, np.uint16).transpose(2, 0, 1)  # blue first
+    return planes[2::-1], planes[3] if len(planes) == 4 else None
 
 
 def _require_size(name: str, width: int, height: int) -> None:
@@ -215,30 +259,7 @@ def _require_size(name: str, width: int, height: int) -> None:
         )
 
 
-def _rgb(name: str, image: Image.Image) -> Image.Image:
-    """A decoded picture in mode RGB."""
-    if image.mode in _SIXTEEN_BIT:
-        value = np.asarray(image).astype(np.uint32)
-        level = ((value + LEVEL_OF_16_BITS // 2) // LEVEL_OF_16_BITS).astype(
-            np.uint8
-        )  # Pillow's own conversion clips at 255
-        if "transparency" in image.info:
-            level[value == image.info["transparency"]] = 255
-        return Image.fromarray(level).convert("RGB")
-    if image.mode not in _EIGHT_BIT:
-        raise InputError(
-            f"{name} holds floating-point, 32-bit or other values ({image.mode}): "
-            "save it with 8 or 16 bits a colour"
-        )
-    if not image.has_transparency_data:
-        return image.convert("RGB")
-    coloured = image.convert("RGBA")
-    white = Image.new("RGB", image.size, "white")
-    white.paste(coloured, mask=coloured.getchannel("A"))
-    return white
-
-
-def _fault(error: Exception, data: bytes, kind: _Format) -> str:
+def _fault(error: Exception, data: bytes, kind: PictureFormat) -> str:
     """What to say of a file of a known kind that Pillow could not read."""
     if isinstance(error, Warning) or "MAX_TEXT" in str(error):
         return "has damaged or oversized metadata: save it again without"

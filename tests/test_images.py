@@ -6,6 +6,7 @@ import tracemalloc
 import zlib
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -14,7 +15,15 @@ from torch import Tensor
 
 from ensir import images
 from ensir.errors import InputError
-from ensir.images import PICTURE_ENDINGS, encode_png, read_image, write_image
+from ensir.images import (
+    PICTURE_ENDINGS,
+    encode_png,
+    in_16_bits,
+    in_one_depth,
+    read_image,
+    read_picture,
+    write_image,
+)
 
 KINDS = {"png": "PNG", "jpg": "JPEG", "webp": "WEBP", "tif": "TIFF", "bmp": "BMP"}
 
@@ -369,3 +378,103 @@ def test_every_ending_is_of_a_kind_that_is_read(tmp_path: Path, picture: Image.I
     for ending in PICTURE_ENDINGS:
         picture.save(tmp_path / f"photo{ending}")
         assert read_image(tmp_path / f"photo{ending}").shape == (3, 9, 13)
+
+
+def deep_values(channels: int) -> np.ndarray:
+    """Seeded 16-bit values, (9, 13, channels), whose lower halves matter."""
+    return np.random.default_rng(9).integers(0, 65536, (9, 13, channels), dtype=np.uint16)
+
+
+@pytest.mark.parametrize("ending", ["png", "tif"])
+@pytest.mark.parametrize("channels", [3, 4])
+def test_16_bit_colour_keeps_every_bit(tmp_path: Path, ending: str, channels: int) -> None:
+    value = deep_values(channels)
+    path = tmp_path / f"deep.{ending}"
+    assert cv2.imwrite(str(path), value)  # takes blue first
+    picture = read_picture(path)
+    assert picture.values.dtype == torch.uint16 and picture.values.shape == (3, 9, 13)
+    assert np.array_equal(picture.values.numpy(), value[..., 2::-1].transpose(2, 0, 1))
+    if channels == 4:
+        assert picture.alpha is not None
+        assert np.array_equal(picture.alpha.numpy(), value[..., 3])
+    else:
+        assert picture.alpha is None
+        levels = np.rint(value[..., ::-1].astype(float) / 257)  # never a half: 257 is odd
+        assert np.array_equal(picture.levels.numpy(), levels.transpose(2, 0, 1))
+
+
+def test_16_bit_grey_keeps_every_bit(tmp_path: Path) -> None:
+    value = deep_values(1)[..., 0]
+    Image.fromarray(value).save(tmp_path / "grey.png")
+    values = read_picture(tmp_path / "grey.png").values
+    assert values.dtype == torch.uint16
+    assert all(np.array_equal(channel.numpy(), value) for channel in values)
+
+
+def test_transparency_is_kept_aside_and_the_colours_under_it_stay(
+    tmp_path: Path, picture: Image.Image
+) -> None:
+    alpha = np.random.default_rng(6).integers(0, 256, (9, 13), dtype=np.uint8)
+    stored = picture.copy()
+    stored.putalpha(Image.fromarray(alpha))
+    stored.save(tmp_path / "photo.png")
+    read = read_picture(tmp_path / "photo.png")
+    assert torch.equal(read.values, levels(picture))
+    assert read.alpha is not None and np.array_equal(read.alpha.numpy(), alpha)
+    assert any("transparent" in note for note in read.notes)
+
+
+@pytest.mark.parametrize("deep", [False, True])
+@pytest.mark.parametrize("with_alpha", [False, True])
+def test_what_is_written_is_read_again(tmp_path: Path, deep: bool, with_alpha: bool) -> None:
+    value = torch.from_numpy(deep_values(4).transpose(2, 0, 1).copy())
+    value = value if deep else (value.int() // 257).to(torch.uint8)
+    alpha = value[3] if with_alpha else None
+    write_image(tmp_path / "x.png", value[:3], alpha)
+    read = read_picture(tmp_path / "x.png")
+    assert torch.equal(read.values.int(), value[:3].int()) and read.values.dtype == value.dtype
+    assert (read.alpha is None) == (alpha is None)
+    assert alpha is None or read.alpha is None or torch.equal(read.alpha.int(), alpha.int())
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_deep_picture_is_turned_upright_like_any_other(tmp_path: Path, orientation: int) -> None:
+    value = deep_values(3)
+    path, plain = tmp_path / "deep.png", tmp_path / "plain.png"
+    assert cv2.imwrite(str(path), value)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    data = path.read_bytes()
+    path.write_bytes(data[:33] + chunk(b"eXIf", exif.tobytes()[6:]) + data[33:])
+    eight_bit = Image.fromarray((value[..., ::-1] // 257).astype(np.uint8))
+    eight_bit.save(plain, exif=exif)
+    turned = read_picture(path).values
+    assert torch.equal((turned.int() // 257).to(torch.uint8), read_image(plain))
+
+
+def test_pictures_of_two_depths_are_brought_to_the_deeper_one() -> None:
+    flat = torch.tensor([0, 7, 255], dtype=torch.uint8).reshape(3, 1, 1)
+    deep = torch.tensor([1, 2, 65535], dtype=torch.int32).to(torch.uint16).reshape(3, 1, 1)
+    first, second = in_one_depth([flat, deep])
+    assert first.flatten().tolist() == [0, 7 * 257, 65535] and second is deep
+    assert in_one_depth([flat, flat])[0] is flat
+
+
+def test_16_bits_round_half_up() -> None:
+    values = torch.tensor([0.0, 0.5 / 257, 1.0, 254.999, 255.0], dtype=torch.float64)
+    assert in_16_bits(values).tolist() == [0, 1, 257, 65535, 65535]
+
+
+def test_notes_say_what_cannot_be_seen(tmp_path: Path, picture: Image.Image) -> None:
+    picture.convert("CMYK").save(tmp_path / "a.png", format="JPEG")
+    notes = read_picture(tmp_path / "a.png").notes
+    assert any("JPEG" in note for note in notes) and any("CMYK" in note for note in notes)
+    second = picture.rotate(180)
+    picture.save(tmp_path / "b.webp", save_all=True, append_images=[second], lossless=True)
+    read = read_picture(tmp_path / "b.webp")
+    assert torch.equal(read.values, levels(picture))
+    assert any("several frames" in note for note in read.notes)
+    picture.save(tmp_path / "c.png", icc_profile=b"some profile")
+    assert any("profile" in note for note in read_picture(tmp_path / "c.png").notes)
+    picture.save(tmp_path / "d.png")
+    assert not read_picture(tmp_path / "d.png").notes

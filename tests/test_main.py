@@ -19,7 +19,7 @@ from ensir import (
     write_statistics,
 )
 from ensir.__main__ import COMMANDS, main
-from ensir.images import read_image, write_image
+from ensir.images import in_16_bits, read_image, read_picture, write_image
 from ensir.restorers import RESTORERS
 from tests.conftest import make_pictures
 
@@ -464,3 +464,21 @@ def test_restore_refuses_what_it_cannot_do(folder: Path, refused: Refused, tmp_p
 
 def test_models_lists_every_restorer(ask: Ask) -> None:
     assert [one["name"] for one in ask("models")["models"]] == list(RESTORERS)
+
+
+def test_fuse_keeps_16_bits_and_transparency(
+    folder: Path, table: Path, ask: Ask, tmp_path: Path
+) -> None:
+    draw = torch.Generator().manual_seed(3)
+    deep = torch.randint(0, 65536, (3, 3, 20, 24), generator=draw).to(torch.uint16)
+    alpha = torch.randint(0, 65536, (20, 24), generator=draw).to(torch.uint16)
+    paths = [tmp_path / f"{name}.png" for name in NAMES]
+    write_image(paths[0], deep[0], alpha)
+    write_image(paths[1], deep[1])
+    write_image(paths[2], deep[2])
+    said = ask("fuse", table, *paths, "-o", tmp_path / "fused.png")
+    assert said["bits"] == 16 and "partly transparent" in said["notes"][0]
+    fused = read_picture(tmp_path / "fused.png")
+    wanted = in_16_bits(read_table(table).fuse(deep).image)
+    assert torch.equal(fused.values.int(), wanted.int())
+    assert fused.alpha is not None and torch.equal(fused.alpha.int(), alpha.int())
