@@ -163,7 +163,10 @@ def _fit_cells(
     score = weight.new_full((len(weight),), torch.nan)
     steps = torch.zeros_like(score, dtype=torch.int64)
     enough = (statistics.count.flatten() >= ENOUGH_PIXELS).nonzero().flatten()
-    for cells in enough.split(CELLS_AT_ONCE):
+    # Cells of about as many levels together: none waits for another's.
+    by_levels = enough[statistics.occupied_levels.flatten()[enough].argsort(stable=True)]
+    for chunk in by_levels.split(CELLS_AT_ONCE):
+        cells = chunk.sort().values
         fits = fit_mixtures(
             Mixture(weight[cells], mean[cells], variance[cells]),
             statistics.histograms(cells),

@@ -18,8 +18,8 @@ DENSE_BIN_SETS = 65_536
 MOST_REFERENCE_PIXELS = 140_000_000_000_000
 # Direct counting takes one int64 a key: 128 MB. Above it the keys are sorted.
 DENSE_KEYS = 2**24
-# Sums of one reference set in memory, and the weights of one table.
-MOST_STATISTICS_BYTES = 2 * 2**30
+# Sums of one reference set; adding two takes up to four times this for a moment.
+MOST_STATISTICS_BYTES = 2**30
 
 # Files of our own format and released tables.
 MOST_TABLE_BYTES = 512 * 2**20
@@ -34,3 +34,5 @@ MOST_NAME = 80
 
 # Noise that is added for trying, in levels: above it little of a picture is left.
 MOST_NOISE = 100
+# Photons at level 255: with so many the noise is at most 0.26 levels, lost in rounding.
+MOST_PHOTONS = 1_000_000

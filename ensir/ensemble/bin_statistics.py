@@ -6,7 +6,7 @@ Ground truth has 256 levels, so its histogram in a bin set stands for all its pi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -47,6 +47,19 @@ class BinStatistics:
         total.index_add_(0, self._cell_of_row, self.histogram[:, 3])
         return total.reshape(self.channels, -1)
 
+    @cached_property
+    def truth_sum(self) -> Tensor:
+        """Sum of the ground truth in each channel and listed bin set, (C, K) int64."""
+        total = self.sets.new_zeros(self.channels * len(self.sets))
+        total.index_add_(0, self._cell_of_row, self.histogram[:, 2] * self.histogram[:, 3])
+        return total.reshape(self.channels, -1)
+
+    @cached_property
+    def occupied_levels(self) -> Tensor:
+        """How many levels the truth has in each channel and listed bin set, (C, K) int64."""
+        cells = self.channels * len(self.sets)
+        return torch.bincount(self._cell_of_row, minlength=cells).reshape(self.channels, -1)
+
     @property
     def pixels(self) -> int:
         """Pixels of the reference set, counted once for all channels."""
@@ -68,8 +81,8 @@ class BinStatistics:
         histogram[place[wanted], rows[wanted, 2]] = rows[wanted, 3]
         return histogram
 
-    def are_sums_of_pixels(self) -> bool:
-        """Whether these could be the sums of some pixels: rows in order, values in their bins."""
+    def has_rows_of_pixels(self) -> bool:
+        """Whether the histogram could be that of some pixels in the listed bin sets."""
         channel, sets, level, count = self.histogram.T
         key = (channel * self.bins.sets + sets) * LEVELS + level
         if not len(key) or not bool((self.sets.diff() > 0).all() and (key.diff() > 0).all()):
@@ -87,7 +100,11 @@ class BinStatistics:
         if not in_range.all() or self.sets[0] < 0 or self.sets[-1] >= self.bins.sets:
             return False
         total = self.count.sum(1)
-        if not (self.count.sum(0) > 0).all() or not (total == total[0]).all():
+        return bool((self.count.sum(0) > 0).all() and (total == total[0]).all())
+
+    def are_sums_of_pixels(self) -> bool:
+        """Whether these could be the sums of some pixels: rows in order, values in their bins."""
+        if not self.has_rows_of_pixels():
             return False
         number = self.count.unsqueeze(-1)
         lower = self.bins.bins_of(self.sets) * self.bins.width
@@ -99,9 +116,7 @@ class BinStatistics:
         squares = self.products.diagonal(dim1=-2, dim2=-1).double() * number
         if (squares * (1 + 1e-9) < self.sums.double() ** 2).any():
             return False
-        truth = torch.zeros_like(self.count).flatten()
-        truth.index_add_(0, self._cell_of_row, level * count)
-        truth_sum = truth.reshape(self.count.shape).unsqueeze(-1)
+        truth_sum = self.truth_sum.unsqueeze(-1)
         return all(
             bool(((low <= value) & (value <= high)).all())
             for low, value, high in (
@@ -112,17 +127,17 @@ class BinStatistics:
         )
 
     def __add__(self, other: BinStatistics) -> BinStatistics:
-        return self._combined(other, sign=1)
+        return _combined(self, other, sign=1)
 
     def __sub__(self, other: BinStatistics) -> BinStatistics:
         """These statistics without the images of `other`, which must be among them."""
-        return self._combined(other, sign=-1)
+        return _combined(self, other, sign=-1)
 
     def coarser(self, width: int) -> BinStatistics:
         """The same pixels in wider bins, exactly; `width` is a multiple of the present one."""
         bins = self.bins.coarser(width)
         step = width // self.bins.width
-        return self._regrouped(bins, bins.number(self.bins.bins_of(self.sets) // step))
+        return _summed(bins, (self, bins.number(self.bins.bins_of(self.sets) // step), 1))
 
     def of_candidates(self, kept: Sequence[int]) -> BinStatistics:
         """The same pixels seen by the candidates at the places `kept` alone, exactly."""
@@ -140,7 +155,7 @@ class BinStatistics:
             self.truth_products[..., places],
             self.histogram,
         )
-        return fewer._regrouped(bins, bins.number(self.bins.bins_of(self.sets)[..., places]))
+        return _summed(bins, (fewer, bins.number(self.bins.bins_of(self.sets)[..., places]), 1))
 
     def to(self, device: str | torch.device) -> BinStatistics:
         """The same statistics on `device`."""
@@ -158,56 +173,56 @@ class BinStatistics:
         place = torch.searchsorted(self.sets, self.histogram[:, 1].contiguous())
         return self.histogram[:, 0] * len(self.sets) + place
 
-    def _combined(self, other: BinStatistics, sign: int) -> BinStatistics:
-        if (self.bins, self.channels) != (other.bins, other.channels):
-            raise InputError(
-                f"statistics of {self.bins.candidates} candidates, bin width {self.bins.width} and "
-                f"{self.channels} channels cannot be combined with those of "
-                f"{other.bins.candidates}, {other.bins.width} and {other.channels}: gather both "
-                "alike"
-            )
-        together = BinStatistics(
-            self.bins,
-            torch.cat([self.sets, other.sets]),
-            torch.cat([self.sums, sign * other.sums], dim=1),
-            torch.cat([self.products, sign * other.products], dim=1),
-            torch.cat([self.truth_products, sign * other.truth_products], dim=1),
-            torch.cat(
-                [self.histogram, other.histogram * other.histogram.new_tensor([1, 1, 1, sign])]
-            ),
+
+def _combined(one: BinStatistics, other: BinStatistics, sign: int) -> BinStatistics:
+    if (one.bins, one.channels) != (other.bins, other.channels):
+        raise InputError(
+            f"statistics of {one.bins.candidates} candidates, bin width {one.bins.width} and "
+            f"{one.channels} channels cannot be combined with those of "
+            f"{other.bins.candidates}, {other.bins.width} and {other.channels}: gather both alike"
         )
-        return together._regrouped(self.bins, together.sets)
+    return _summed(one.bins, (one, one.sets, 1), (other, other.sets, sign))
 
-    def _regrouped(self, bins: Bins, number: Tensor) -> BinStatistics:
-        """Rows with the same new `number`, (K,) int64, added up; what adds up to nothing goes."""
-        sets, place = torch.unique(number, return_inverse=True)
-        order = torch.argsort(self.sets, stable=True)
-        row_place = place[order][
-            torch.searchsorted(self.sets[order], self.histogram[:, 1].contiguous())
-        ]
-        key = (self.histogram[:, 0] * len(sets) + row_place) * LEVELS + self.histogram[:, 2]
-        key, count = _sum_by_key(key, self.histogram[:, 3])
-        if (count < 0).any():
-            raise InputError("these images are not part of the statistics: nothing to take out")
-        key, count = key[count > 0], count[count > 0]
-        cell = key // LEVELS
-        row_set = sets[cell % len(sets)]
-        left = torch.unique(row_set)
-        kept = torch.searchsorted(sets, left)
-        _check_size(bins, self.channels, len(left))
 
-        def added(values: Tensor) -> Tensor:
-            total = values.new_zeros(len(values), len(sets), *values.shape[2:])
-            return total.index_add_(1, place, values)[:, kept]
+def _summed(bins: Bins, *parts: tuple[BinStatistics, Tensor, int]) -> BinStatistics:
+    """The sum of statistics, each with the new numbers (K,) of its bin sets and its sign.
 
-        return BinStatistics(
-            bins,
-            left,
-            added(self.sums),
-            added(self.products),
-            added(self.truth_products),
-            torch.stack([cell // len(sets), row_set, key % LEVELS, count], dim=1),
-        )
+    Bin sets of one number become one, and those that are left without a pixel go.
+    """
+    sets = torch.unique(torch.cat([number for _, number, _ in parts]))
+    channels = parts[0][0].channels
+    _check_size(bins, channels, len(sets))
+    places = [torch.searchsorted(sets, number) for _, number, _ in parts]
+    keys, counts = [], []
+    for (part, _, sign), place in zip(parts, places, strict=True):
+        channel, number, level, count = part.histogram.T
+        row_place = place[torch.searchsorted(part.sets, number.contiguous())]
+        keys.append((channel * len(sets) + row_place) * LEVELS + level)
+        counts.append(sign * count)
+    key, count = _sum_by_key(torch.cat(keys), torch.cat(counts))
+    if (count < 0).any():
+        raise InputError("these images are not part of the statistics: nothing to take out")
+    key, count = key[count > 0], count[count > 0]
+    cell = key // LEVELS
+    row_set = sets[cell % max(len(sets), 1)]
+    left = torch.unique(row_set)
+    kept = torch.searchsorted(sets, left)
+
+    def added(values_of: Callable[[BinStatistics], Tensor]) -> Tensor:
+        shape = values_of(parts[0][0]).shape[2:]
+        total = cell.new_zeros(channels, len(sets), *shape)
+        for (part, _, sign), place in zip(parts, places, strict=True):
+            total.index_add_(1, place, values_of(part), alpha=sign)
+        return total if len(kept) == len(sets) else total[:, kept]
+
+    return BinStatistics(
+        bins,
+        left,
+        added(lambda part: part.sums),
+        added(lambda part: part.products),
+        added(lambda part: part.truth_products),
+        torch.stack([cell // max(len(sets), 1), row_set, key % LEVELS, count], dim=1),
+    )
 
 
 def gather_statistics(candidates: Tensor, truth: Tensor, bins: Bins) -> BinStatistics:
