@@ -1,7 +1,12 @@
-"""Statistics as files, so that they can be merged, added to and fitted again at any wider width."""
+"""Statistics as files, so that they can be merged, added to and fitted again at any wider width.
+
+In a file the candidates' values are counted from the lower edges of their bins: small numbers,
+which compress to half the size of the sums themselves.
+"""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -23,7 +28,7 @@ from ensir.tensor_files import (
     whole_number,
 )
 
-STATISTICS_FORMAT = "ensir bin statistics 1"
+STATISTICS_FORMAT = "ensir bin statistics 2"
 ROWS = ("row_channel", "row_set", "row_level", "row_count")  # columns of the histogram
 DIMENSIONS = {"sets": 1, "sums": 3, "products": 3, "truth_products": 3, **dict.fromkeys(ROWS, 1)}
 
@@ -41,11 +46,12 @@ def statistics_bytes(gathered: ReferenceStatistics) -> bytes:
     if not all(map(is_name, gathered.reference_sets)):
         raise InputError("a reference set's name has 1 to 80 printable characters: rename it")
     upper = torch.triu_indices(statistics.bins.candidates, statistics.bins.candidates)
+    from_edges = _moved(statistics, -_lower_edges(statistics))
     tensors = {
         "sets": statistics.sets,
-        "sums": statistics.sums,
-        "products": statistics.products[..., upper[0], upper[1]],
-        "truth_products": statistics.truth_products,
+        "sums": from_edges.sums,
+        "products": from_edges.products[..., upper[0], upper[1]],
+        "truth_products": from_edges.truth_products,
         **dict(zip(ROWS, statistics.histogram.T, strict=True)),
     }
     header = {
@@ -56,7 +62,8 @@ def statistics_bytes(gathered: ReferenceStatistics) -> bytes:
         "pictures": gathered.pictures,
         "pixels": statistics.pixels,
     }
-    return pack({name: _narrowed(values) for name, values in tensors.items()}, header)
+    narrow = {name: _narrowed(values) for name, values in tensors.items()}
+    return pack(narrow, header, compressed=True)
 
 
 def statistics_digest(gathered: ReferenceStatistics) -> str:
@@ -79,8 +86,11 @@ def read_statistics(path: str | Path) -> ReferenceStatistics:
     require(tensors, {field: (INTEGERS, number) for field, number in DIMENSIONS.items()}, {}, name)
     names = candidate_names(header, name)
     bins = Bins(whole_number(header, "bin_width", name), len(names))
-    statistics = _statistics({field: values.long() for field, values in tensors.items()}, bins)
-    if statistics is None or not statistics.are_sums_of_pixels():
+    from_edges = _statistics({field: values.long() for field, values in tensors.items()}, bins)
+    if from_edges is None or not from_edges.has_rows_of_pixels():
+        raise damaged(name, "its histograms are not those of any pixels")
+    statistics = _moved(from_edges, _lower_edges(from_edges))
+    if not statistics.are_sums_of_pixels():
         raise damaged(name, "its sums are not those of any pixels")
     reference_sets = header.get("reference_sets")
     if not isinstance(reference_sets, list) or not all(map(is_name, reference_sets)):
@@ -114,6 +124,24 @@ def _statistics(tensors: dict[str, Tensor], bins: Bins) -> BinStatistics | None:
         products,
         tensors["truth_products"],
         torch.stack([tensors[column] for column in ROWS], dim=1),
+    )
+
+
+def _lower_edges(statistics: BinStatistics) -> Tensor:
+    """The lowest level of each candidate's bin, (K, M) int64."""
+    return statistics.bins.bins_of(statistics.sets) * statistics.bins.width
+
+
+def _moved(statistics: BinStatistics, by: Tensor) -> BinStatistics:
+    """The sums of candidates that are higher `by` so many levels, (K, M) int64, exactly."""
+    count, sums = statistics.count.unsqueeze(-1), statistics.sums
+    mixed = sums.unsqueeze(-1) * by.unsqueeze(-2)  # (C, K, M, M)
+    square = by.unsqueeze(-1) * by.unsqueeze(-2)  # (K, M, M)
+    return replace(
+        statistics,
+        sums=sums + count * by,
+        products=statistics.products + mixed + mixed.mT + count.unsqueeze(-1) * square,
+        truth_products=statistics.truth_products + statistics.truth_sum.unsqueeze(-1) * by,
     )
 
 

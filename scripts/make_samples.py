@@ -19,8 +19,8 @@ from ensir.reference_set import GROUND_TRUTH
 from ensir.restorers import RESTORERS
 
 SIGMA = 25
-PHOTOS = 16
-BIN_WIDTH = 16
+PHOTOS = 24  # 3 MB of statistics
+BIN_WIDTH = 8  # every multiple of it has its table too
 SAMPLES = Path(__file__).parent.parent / "sample_luts"
 
 

@@ -1,6 +1,8 @@
 import dataclasses
 import hashlib
 import json
+import tracemalloc
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -8,6 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ensir import tensor_files
@@ -19,7 +22,7 @@ from ensir.limits import MOST_NAME
 from ensir.reference_set import ReferenceStatistics
 from ensir.statistics_files import read_statistics, statistics_bytes, write_statistics
 from ensir.table_files import read_table, table_bytes, write_table
-from tests.conftest import make_pictures, make_statistics
+from tests.conftest import ADVERSARIAL, make_pictures, make_statistics
 
 Read = TypeVar("Read", LookupTable, ReferenceStatistics)
 TABLE_FIELDS = ("weights", "origin", "count", "starts")
@@ -197,16 +200,58 @@ def test_a_sparse_table_has_sorted_starts() -> None:
 def test_statistics_have_sorted_histogram_rows() -> None:
     one = gathered(8)
     entries, header, content = opened(statistics_bytes(one))
-    sizes = {"U8": "u1", "I16": "<i2", "I32": "<i4", "I64": "<i8"}
-    columns = []
-    for name in ("row_channel", "row_set", "row_level", "row_count"):
-        begin, end = entries[name]["data_offsets"]
-        columns.append(np.frombuffer(content[begin:end], dtype=sizes[entries[name]["dtype"]]))
+    names = ("row_channel", "row_set", "row_level", "row_count")
+    columns = [written_numbers(entries, header, content, name) for name in names]
     rows = np.stack([column.astype(np.int64) for column in columns], axis=1)
     keys = [tuple(row) for row in rows[:, :3].tolist()]
     assert keys == sorted(set(keys)) and rows[:, 3].min() > 0
     assert np.array_equal(rows, one.statistics.histogram.numpy())
     assert header["reference_sets"] == ["rain"] and header["pixels"] == 24 * 24
+
+
+def written_numbers(
+    entries: dict[str, Any], header: dict[str, Any], content: bytes, name: str
+) -> NDArray[Any]:
+    """A tensor of a statistics file, read without the code that wrote it."""
+    kind, shape = header["compressed"][name]
+    begin, end = entries[name]["data_offsets"]
+    planes = np.frombuffer(zlib.decompress(content[begin:end]), dtype="u1")
+    sizes = {"U8": "u1", "I16": "<i2", "I32": "<i4", "I64": "<i8"}
+    together = planes.reshape(np.dtype(sizes[kind]).itemsize, -1).T.tobytes()
+    return np.frombuffer(together, dtype=sizes[kind]).reshape(shape)
+
+
+def test_statistics_count_values_from_the_lower_edges_of_their_bins() -> None:
+    candidates, truth = make_pictures(1, 3)
+    parts = opened(statistics_bytes(make_statistics((candidates, truth), 64)))
+    above = (candidates.long() % 64).flatten(2).numpy()
+    level = truth.long().flatten(1).numpy()
+    assert np.array_equal(written_numbers(*parts, "sums").sum(1), above.sum(-1).T)
+    assert np.array_equal(
+        written_numbers(*parts, "truth_products").sum(1), (above * level).sum(-1).T
+    )
+    pairs = [(0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2)]
+    assert np.array_equal(
+        written_numbers(*parts, "products").sum(1),
+        np.stack([(above[one] * above[other]).sum(-1) for one, other in pairs], axis=-1),
+    )
+
+
+@pytest.mark.parametrize("kind", ADVERSARIAL)
+@pytest.mark.parametrize("bin_width", [1, 24, 255, 256])
+def test_statistics_of_odd_pictures_come_back(kind: str, bin_width: int, tmp_path: Path) -> None:
+    one = make_statistics(ADVERSARIAL[kind](3, 3), bin_width)
+    data = statistics_bytes(one)
+    again = read_bytes(data, tmp_path, read_statistics)
+    assert same_statistics(again, one) and statistics_bytes(again) == data
+
+
+def test_compressed_statistics_are_much_smaller_than_their_sums() -> None:
+    data = statistics_bytes(gathered(8, 4, height=200, width=200))
+    header = opened(data)[1]
+    sizes = {"U8": 1, "I16": 2, "I32": 4, "I64": 8}
+    plain = sum(sizes[kind] * np.prod(shape) for kind, shape in header["compressed"].values())
+    assert len(data) < plain / 2
 
 
 def test_a_table_names_its_statistics_file_by_its_sha256(tmp_path: Path) -> None:
@@ -362,7 +407,7 @@ def test_safetensors_of_others_are_refused(tmp_path: Path) -> None:
 
 
 def test_statistics_are_no_table_and_a_table_no_statistics(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"holds 'ensir bin statistics 1', wanted 'ensir lookup"):
+    with pytest.raises(InputError, match=r"holds 'ensir bin statistics 2', wanted 'ensir lookup"):
         read_bytes(statistics_bytes(gathered()), tmp_path, read_table)
     with pytest.raises(InputError, match=r"holds 'ensir lookup table 1', wanted 'ensir bin"):
         read_bytes(table_bytes(small_table()), tmp_path, read_statistics)
@@ -549,15 +594,114 @@ def test_shapes_that_multiply_to_long_sequences_are_refused_at_once(
         read_bytes(closed(entries, header, content), tmp_path, read_table)
 
 
+def test_nonsense_in_what_is_said_of_compressed_tensors_is_refused(
+    forged: None, tmp_path: Path
+) -> None:
+    entries, header, content = opened(statistics_bytes(gathered()))
+    whole = read_bytes(closed(entries, header, content), tmp_path, read_statistics)
+    said = header["compressed"]
+    faults = []
+
+    def attempt(compressed: object, what: str) -> None:
+        data = closed(entries, {**header, "compressed": compressed}, content)
+        try:
+            found = read_bytes(data, tmp_path, read_statistics)
+        except InputError:
+            return
+        except Exception as error:
+            faults.append(f"{what}: {type(error).__name__}: {error!s:.60}")
+            return
+        if not same_statistics(found, whole):
+            faults.append(f"{what}: taken")
+
+    for name, (kind, shape) in said.items():
+        values: list[object] = [
+            *NONSENSE,
+            [kind],
+            [kind, shape, 0],
+            *([kind, other] for other in SHAPES),
+            *([kind, [*shape, extra]] for extra in (0, 2, 2**40)),
+            *([kind, [size + more for size in shape]] for more in (-1, 1, 2**30)),
+            *([other, shape] for other in DTYPES if other != kind),
+        ]
+        for value in values:
+            attempt({**said, name: value}, f"{name} = {value!r:.40}")
+        attempt({key: value for key, value in said.items() if key != name}, f"no {name}")
+    attempt({**said, "another": ["U8", [1]]}, "another tensor")
+    assert not faults, "\n".join(faults)
+
+
+def with_content(stored: bytes, shape: list[int], numbers: int = 1) -> bytes:
+    """A statistics file whose tensors are all `stored`, said to be bytes of a shape."""
+    _, header, _ = opened(statistics_bytes(gathered()))
+    names = list(header["compressed"])[:numbers]
+    entries = {
+        name: {
+            "dtype": "U8",
+            "shape": [len(stored)],
+            "data_offsets": [place * len(stored), (place + 1) * len(stored)],
+        }
+        for place, name in enumerate(names)
+    }
+    header = {**header, "compressed": {name: ["U8", shape] for name in names}}
+    return closed(entries, header, stored * numbers)
+
+
+ZEROS = zlib.compress(bytes(10**7))
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        b"",
+        b"x",
+        b"no stream at all" * 9,
+        zlib.compress(bytes(99)),
+        zlib.compress(bytes(101)),
+        zlib.compress(bytes(100))[:-1],
+        zlib.compress(bytes(100)) + b"x",
+        zlib.compress(bytes(100)) * 2,
+        zlib.compress(bytes(100))[:-1] + b"x",
+        ZEROS,
+    ],
+    ids=["empty", "x", "text", "short", "long", "cut", "more", "twice", "checksum", "flood"],
+)
+def test_content_that_is_not_what_the_header_says_is_refused(
+    stored: bytes, forged: None, tmp_path: Path
+) -> None:
+    unpack = tensor_files.unpack
+    fits = unpack(with_content(zlib.compress(bytes(100)), [100]), "x", "ensir bin statistics 2")
+    assert [values.tolist() for values in fits[0].values()] == [[0] * 100]
+    with pytest.raises(InputError, match="does not describe its content"):
+        unpack(with_content(stored, [100]), "x", "ensir bin statistics 2")
+
+
+def test_a_flood_is_refused_before_it_takes_memory(
+    forged: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Several tensors count together, and a stream longer than said ends where it was said to."""
+    monkeypatch.setattr(tensor_files, "MOST_STATISTICS_BYTES", 8 * 2 * 10**7)
+    unpack = tensor_files.unpack
+    assert unpack(with_content(ZEROS, [10**7], 2), "x", "ensir bin statistics 2")
+    for data in (with_content(ZEROS, [10**7], 3), with_content(ZEROS, [1000])):
+        tracemalloc.start()
+        with pytest.raises(InputError):
+            unpack(data, "x", "ensir bin statistics 2")
+        most = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert most < 10**6
+    with pytest.raises(InputError, match="GB in memory, the limit is"):
+        tensor_files.pack(
+            {"x": torch.zeros(10**7, 3, dtype=torch.uint8)}, {"candidates": ["A"]}, compressed=True
+        )
+
+
 def with_tensors(data: bytes, change: Callable[[dict[str, Tensor]], object]) -> bytes:
     """The file with other tensors in it."""
-    from safetensors.torch import load, save
-
-    _, header, _ = opened(data)
-    tensors = load(data)
+    said = opened(data)[1]
+    tensors, header = tensor_files.unpack(data, "x", said["format"])
     change(tensors)
-    tensors = {name: values.contiguous() for name, values in tensors.items()}
-    return save(tensors, metadata={"ensir": json.dumps(header)})
+    return tensor_files.pack(tensors, header, compressed="compressed" in said)
 
 
 def put(name: str, value: Callable[[Tensor], Tensor]) -> Callable[[dict[str, Tensor]], None]:
@@ -624,7 +768,7 @@ STATISTICS_CHANGES = {
     "a count of 0": put("row_count", lambda p: p * 0),
     "a huge count": set_item("row_count", 0, 127),
     "counts that wrap around": put("row_count", lambda p: p.long() + 2**62),
-    "another tensor": lambda tensors: tensors.update(extra=torch.zeros(2)),
+    "another tensor": lambda tensors: tensors.update(extra=torch.zeros(2, dtype=torch.uint8)),
     "one missing": lambda tensors: tensors.pop("truth_products"),
 }
 
@@ -641,8 +785,8 @@ def test_sums_that_are_read_as_floats_are_refused(forged: None, tmp_path: Path) 
     candidates = torch.full((1, 1, 300, 300), 250, dtype=torch.uint8)
     data = statistics_bytes(make_statistics((candidates, candidates[0]), 256))
     entries, header, content = opened(data)
-    assert entries["products"]["dtype"] == "I64"
-    entries["products"]["dtype"] = "F64"
+    assert header["compressed"]["products"] == ["I64", [1, 1, 1]]
+    header["compressed"]["products"][0] = "F64"
     with pytest.raises(InputError):
         read_bytes(closed(entries, header, content), tmp_path, read_statistics)
 
