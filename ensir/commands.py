@@ -5,7 +5,6 @@ Heavy imports stand inside the functions, so that `--help` starts at once.
 
 from __future__ import annotations
 
-import io
 from argparse import Namespace
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -55,12 +54,12 @@ def fuse(given: Namespace, on_progress: OnProgress) -> Answer:
     _check_output(given.output, [".png"], inputs)
     if given.weights is not None:
         _check_output(given.weights, [".npz"], inputs)
-    import numpy as np
     import torch
 
     from ensir import read_table
     from ensir.images import in_16_bits, in_one_depth, read_picture, write_image
     from ensir.metrics import rounded
+    from ensir.weight_files import weights_bytes
 
     table = read_table(given.table, given.names)
     _check_order(given.pictures, table.candidate_names)
@@ -74,10 +73,7 @@ def fuse(given: Namespace, on_progress: OnProgress) -> Answer:
     image = in_16_bits(fusion.image) if is_deep else rounded(fusion.image)
     write_image(given.output, image, alpha)
     if given.weights is not None:
-        file = io.BytesIO()
-        weights = fusion.weights.float().numpy()
-        np.savez_compressed(file, weights=weights, names=np.array(table.candidate_names))
-        write_whole(given.weights, file.getvalue())
+        write_whole(given.weights, weights_bytes(fusion, table.candidate_names))
     _, height, width = fusion.image.shape
     pairs = zip(table.candidate_names, given.pictures, strict=True)
     return Answer(

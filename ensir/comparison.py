@@ -5,7 +5,7 @@ Everything here is a plain value or a uint8 picture; no numerics are left to the
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -14,7 +14,7 @@ from torch import Tensor
 from ensir.ensemble.baselines import average
 from ensir.ensemble.bin_statistics import gather_statistics
 from ensir.ensemble.bins import Bins, levels_of
-from ensir.ensemble.fusion import EVERYTHING, Fusion
+from ensir.ensemble.fusion import EVERYTHING, Fusion, values_of
 from ensir.ensemble.lookup_table import LookupTable, Origin
 from ensir.ensemble.mixture import Mixture
 from ensir.errors import InputError
@@ -26,9 +26,12 @@ PIXEL_COLUMNS = ("", "value", "weight", "before EM", "bin", "mean ± σ")
 CHANNELS = ("red", "green", "blue")
 # Layers of our own; a candidate of such a name could not be told from them.
 FUSED, AVERAGE, INPUT, TRUTH = "fused", "average", "input", "ground truth"
-# Rows of a weight map coloured at once, so that all weights of a large picture never stand
+# Rows of a map worked on at once, so that all weights or errors of a large picture never stand
 # in memory together.
 ROWS_AT_ONCE = 256
+# Levels at the ends of the scales of error maps and gain maps; what lies beyond is shown as these.
+LARGEST_SHOWN_ERROR = 64
+LARGEST_SHOWN_GAIN = 16
 
 ORIGIN_WORDS = {
     Origin.FITTED: "fitted by EM",
@@ -69,6 +72,14 @@ class Comparison:
     def fused(self) -> Tensor:
         """The fused picture rounded half up, (3, H, W) uint8."""
         return rounded(self.fusion.image)
+
+    @property
+    def scored(self) -> dict[str, Tensor]:
+        """What is held against the ground truth, (3, H, W): fused and average not yet rounded."""
+        pictures = {FUSED: self.fusion.image, AVERAGE: self.averaged.image, **self.candidates}
+        if self.degraded is not None:
+            pictures[INPUT] = self.degraded
+        return pictures
 
 
 @dataclass(frozen=True, eq=False)
@@ -189,16 +200,9 @@ def scores(comparison: Comparison) -> list[list[str]]:
     truth = comparison.truth
     if truth is None:
         return []
-    pictures = {
-        FUSED: comparison.fusion.image,
-        AVERAGE: comparison.averaged.image,
-        **comparison.candidates,
-    }
-    if comparison.degraded is not None:
-        pictures[INPUT] = comparison.degraded
     base = psnr(comparison.averaged.image, truth)
     rows = []
-    for name, picture in pictures.items():
+    for name, picture in comparison.scored.items():
         decibel = psnr(picture, truth)
         gain = 0.0 if decibel == base else decibel - base  # two perfect pictures are equal
         large_enough = min(truth.shape[1:]) >= SMALLEST_SSIM_SIDE
@@ -215,20 +219,63 @@ def weight_maps(comparison: Comparison, channel: int | None = None) -> dict[str,
     """
     width, height = comparison.size
     maps = torch.empty(len(comparison.candidates), height, width, dtype=torch.uint8)
-    for top in range(0, height, ROWS_AT_ONCE):
-        rows = slice(top, top + ROWS_AT_ONCE)
-        weights = comparison.fusion.weights_at(rows, EVERYTHING)
-        shown = weights.mean(1) if channel is None else weights[:, channel]
-        maps[:, rows] = (shown * 255 + 0.5).floor().clamp(0, 255).to(torch.uint8)
+    for rows, weights in _weights(comparison, channel):
+        maps[:, rows] = _nearest_levels(weights * 255)
     return dict(zip(comparison.candidates, maps, strict=True))
 
 
-def mean_weights(comparison: Comparison) -> dict[str, float]:
-    """The mean weight of each candidate over the picture."""
-    return {
-        name: float(weights.double().mean()) / 255
-        for name, weights in weight_maps(comparison).items()
-    }
+def largest_weights(comparison: Comparison, channel: int | None = None) -> Tensor:
+    """The place of the candidate with the largest weight at each pixel, (H, W) uint8.
+
+    By the weights of one channel, or their mean over the channels; of equal ones the first.
+    """
+    width, height = comparison.size
+    places = torch.zeros(height, width, dtype=torch.uint8)
+    for rows, weights in _weights(comparison, channel):
+        largest = weights[0].clone()
+        for place, weight in enumerate(weights):
+            larger = weight > largest
+            largest[larger] = weight[larger]
+            places[rows][larger] = place
+    return places
+
+
+def error_map(comparison: Comparison, name: str) -> Tensor:
+    """The error of a layer at each pixel as levels, 255 for LARGEST_SHOWN_ERROR, (H, W) uint8.
+
+    The mean over the channels of the absolute difference to the ground truth; larger ones are cut.
+    """
+    width, height = comparison.size
+    shown = torch.empty(height, width, dtype=torch.uint8)
+    for rows, errors in _errors(comparison, name):
+        shown[rows] = _nearest_levels(errors * (255 / LARGEST_SHOWN_ERROR))
+    return shown
+
+
+def mean_error(comparison: Comparison, name: str) -> float:
+    """The mean absolute difference of a layer to the ground truth, in levels, nothing cut."""
+    width, height = comparison.size
+    return sum(float(errors.sum()) for _, errors in _errors(comparison, name)) / (width * height)
+
+
+def gain_map(comparison: Comparison) -> Tensor:
+    """By how much fusing errs less than averaging at each pixel, (H, W) uint8.
+
+    128 where both err alike, 255 where fusing errs less by LARGEST_SHOWN_GAIN levels or more, 1
+    where it errs more by as much.
+    """
+    width, height = comparison.size
+    shown = torch.empty(height, width, dtype=torch.uint8)
+    both = zip(_errors(comparison, AVERAGE), _errors(comparison, FUSED), strict=True)
+    for (rows, averaged), (_, fused) in both:
+        gain = (averaged - fused).clamp(-LARGEST_SHOWN_GAIN, LARGEST_SHOWN_GAIN)
+        shown[rows] = _nearest_levels(128 + gain * (127 / LARGEST_SHOWN_GAIN))
+    return shown
+
+
+def mean_weights(maps: Mapping[str, Tensor]) -> dict[str, float]:
+    """The mean weight of each candidate over a picture, from its `weight_maps`."""
+    return {name: float(weights.double().mean()) / 255 for name, weights in maps.items()}
 
 
 def inspect_pixel(comparison: Comparison, x: int, y: int) -> PixelInspection:
@@ -238,7 +285,7 @@ def inspect_pixel(comparison: Comparison, x: int, y: int) -> PixelInspection:
         if not 0 <= value < end:
             raise InputError(f"{name} goes from 0 to {end - 1} in this picture, got {value}")
     weights = comparison.fusion.weights_at(y, x)
-    exact = {FUSED: comparison.fusion.image, AVERAGE: comparison.averaged.image}
+    exact = comparison.scored
     values = {
         name: tuple(exact.get(name, layer)[:, y, x].tolist())
         for name, layer in comparison.layers.items()
@@ -261,6 +308,33 @@ def most_disputed_pixel(comparison: Comparison) -> tuple[int, int]:
     spread = (levels.amax(0) - levels.amin(0)).sum(0)
     y, x = divmod(int(spread.argmax()), spread.shape[1])
     return x, y
+
+
+def _weights(comparison: Comparison, channel: int | None) -> Iterator[tuple[slice, Tensor]]:
+    """Bands of rows, and the weights there (M, rows, W) float64."""
+    for rows in _bands(comparison):
+        weights = comparison.fusion.weights_at(rows, EVERYTHING)
+        yield rows, weights.mean(1) if channel is None else weights[:, channel]
+
+
+def _errors(comparison: Comparison, name: str) -> Iterator[tuple[slice, Tensor]]:
+    """Bands of rows, and the mean absolute error of a layer there (rows, W) float64."""
+    truth = comparison.truth
+    if truth is None:
+        raise InputError("errors need a ground truth: add one first")
+    picture = comparison.scored[name]
+    for rows in _bands(comparison):
+        yield rows, (values_of(picture[:, rows]) - values_of(truth[:, rows])).abs().mean(0)
+
+
+def _bands(comparison: Comparison) -> Iterator[slice]:
+    _, height = comparison.size
+    for top in range(0, height, ROWS_AT_ONCE):
+        yield slice(top, top + ROWS_AT_ONCE)
+
+
+def _nearest_levels(values: Tensor) -> Tensor:
+    return (values + 0.5).floor().clamp(0, 255).to(torch.uint8)
 
 
 def _bin_sets(comparison: Comparison, x: int, y: int) -> tuple[BinSetInspection, ...]:

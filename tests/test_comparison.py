@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -9,12 +10,18 @@ from ensir.comparison import (
     CHANNELS,
     FUSED,
     INPUT,
+    LARGEST_SHOWN_ERROR,
+    LARGEST_SHOWN_GAIN,
     ORIGIN_WORDS,
     PIXEL_COLUMNS,
     TRUTH,
     Comparison,
     compare,
+    error_map,
+    gain_map,
     inspect_pixel,
+    largest_weights,
+    mean_error,
     mean_weights,
     most_disputed_pixel,
     scores,
@@ -217,12 +224,94 @@ def test_weight_maps_are_the_same_however_many_rows_are_done_at_once(
         assert torch.equal(levels, whole[name])
 
 
+def with_weights(compared: Comparison, weights: Tensor) -> Comparison:
+    """The same with other weights (M, C, H, W)."""
+    fusion = replace(compared.fusion, weights_at=lambda rows, columns: weights[:, :, rows, columns])
+    return replace(compared, fusion=fusion)
+
+
+def test_the_largest_weight_is_that_of_the_candidate_shown(compared: Comparison) -> None:
+    random = torch.rand(3, 3, 70, 50, generator=torch.Generator().manual_seed(2)).double()
+    weights = random / random.sum(0)
+    for channel in (None, 0, 1, 2):
+        shown = weights.mean(1) if channel is None else weights[:, channel]
+        places = largest_weights(with_weights(compared, weights), channel)
+        assert places.dtype == torch.uint8
+        assert torch.equal(shown.gather(0, places[None].long())[0], shown.amax(0))
+        assert places.unique().tolist() == [0, 1, 2]
+
+
+def test_of_equal_weights_the_first_is_the_largest(compared: Comparison) -> None:
+    assert not largest_weights(compare(ABC)).any()
+    halves = torch.tensor([0, 0.5, 0.5], dtype=torch.float64).reshape(3, 1, 1, 1)
+    tied = with_weights(compared, halves.expand(3, 3, 70, 50))
+    assert (largest_weights(tied) == 1).all()
+
+
+def test_an_error_map_is_the_mean_absolute_error_as_nearest_levels(compared: Comparison) -> None:
+    for name in (FUSED, AVERAGE, "A", "C", INPUT):
+        picture = compared.scored[name].double()
+        error = (picture - GROUND_TRUTH.double()).abs().mean(0)
+        expected = (error * 255 / LARGEST_SHOWN_ERROR).clamp(max=255)
+        shown = error_map(compared, name)
+        assert shown.dtype == torch.uint8
+        # Half a level of rounding, and a tie may fall either way.
+        assert (shown.double() - expected).abs().max() <= 0.5 + 1e-9
+        assert mean_error(compared, name) == pytest.approx(float(error.mean()), abs=EXACT * 255)
+
+
+def test_errors_beyond_the_scale_are_cut_but_count_in_the_mean() -> None:
+    black = torch.zeros(3, 12, 12, dtype=torch.uint8)
+    apart = {"A": black, "B": black + 200}
+    compared = compare(apart, truth=black)
+    assert (error_map(compared, "B") == 255).all()
+    assert mean_error(compared, "B") == 200
+    assert not error_map(compared, "A").any()
+
+
+def test_a_gain_is_the_error_of_the_average_less_that_of_the_fused_picture(
+    compared: Comparison,
+) -> None:
+    truth = GROUND_TRUTH.double()
+    averaged, fused = (compared.scored[name].double() for name in (AVERAGE, FUSED))
+    gain = (averaged - truth).abs().mean(0) - (fused - truth).abs().mean(0)
+    expected = 128 + gain.clamp(-LARGEST_SHOWN_GAIN, LARGEST_SHOWN_GAIN) * 127 / LARGEST_SHOWN_GAIN
+    shown = gain_map(compared)
+    assert (shown.double() - expected).abs().max() <= 0.5 + 1e-9
+    assert shown.min() < 128 < shown.max()
+    assert (gain_map(compare(ABC, truth=GROUND_TRUTH)) == 128).all()
+
+
+def test_maps_are_the_same_however_many_rows_are_done_at_once(
+    compared: Comparison, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    maps = [
+        lambda: largest_weights(compared, 1),
+        lambda: error_map(compared, FUSED),
+        lambda: gain_map(compared),
+    ]
+    whole = [make() for make in maps]
+    monkeypatch.setattr("ensir.comparison.ROWS_AT_ONCE", 7)
+    for make, expected in zip(maps, whole, strict=True):
+        assert torch.equal(make(), expected)
+
+
+def test_without_a_ground_truth_there_is_no_error_map() -> None:
+    for make in (lambda: error_map(compare(ABC), "A"), lambda: gain_map(compare(ABC))):
+        with pytest.raises(InputError, match="errors need a ground truth"):
+            make()
+
+
 def test_mean_weights_add_up_to_one(compared: Comparison) -> None:
-    means = mean_weights(compared)
+    means = mean_weights(weight_maps(compared))
     # Each map is rounded to levels of 1 / 255.
     assert sum(means.values()) == pytest.approx(1, abs=3 * 0.5 / 255)
     expected = compared.fusion.weights.mean(dim=(1, 2, 3)).tolist()
     assert list(means.values()) == pytest.approx(expected, abs=0.5 / 255)
+    green = compared.fusion.weights[:, 1].mean(dim=(1, 2)).tolist()
+    assert list(mean_weights(weight_maps(compared, 1)).values()) == pytest.approx(
+        green, abs=0.5 / 255
+    )
 
 
 def test_scores_are_those_of_the_metrics(compared: Comparison) -> None:

@@ -3,7 +3,18 @@ import itertools
 import torch
 from torch import Tensor
 
-from ensir.palettes import CANDIDATE_COLOURS, CANDIDATE_SYMBOLS, coloured_weights, weight_scale
+from ensir.palettes import (
+    CANDIDATE_COLOURS,
+    CANDIDATE_SYMBOLS,
+    candidate_colours,
+    coloured_candidates,
+    coloured_errors,
+    coloured_gains,
+    coloured_weights,
+    error_scale,
+    gain_scale,
+    weight_scale,
+)
 
 LEVELS = torch.arange(256, dtype=torch.uint8).reshape(1, 256)
 
@@ -29,6 +40,37 @@ def test_a_higher_weight_is_lighter() -> None:
     assert light[-1] > 0.7
 
 
+def test_a_larger_error_is_lighter() -> None:
+    light = luminance(coloured_errors(LEVELS)[:, 0].T)
+    assert (light[::4].diff() > 0).all()
+    assert light[0] < 0.001
+    assert light[-1] > 0.9
+
+
+def test_gains_are_blue_losses_red_and_neither_grey() -> None:
+    colours = coloured_gains(LEVELS)[:, 0].T.long()
+    assert colours[128].tolist() == [0xF7, 0xF7, 0xF7]
+    assert torch.equal(colours[1], levels(gain_scale()[0]))
+    assert torch.equal(colours[255], levels(gain_scale()[-1]))
+    red, blue = colours[1:128], colours[129:]
+    assert (red[:, 0] > red[:, 2]).all()
+    assert (blue[:, 2] > blue[:, 0]).all()
+    light = luminance(colours)
+    # Whole levels: of neighbours one may be darker by a level.
+    assert light[1:129].diff().min() > -1 / 255
+    assert light[128:].diff().max() < 1 / 255
+    # Seen as equally far from the middle.
+    assert (light[1] - light[255]).abs() < 0.05
+
+
+def test_candidates_have_their_own_colours_and_begin_again_after_the_last() -> None:
+    places = torch.arange(10, dtype=torch.uint8).reshape(1, 10)
+    picture = coloured_candidates(places)
+    expected = torch.stack([levels(colour) for colour in candidate_colours(10)])
+    assert torch.equal(picture[:, 0].T.long(), expected)
+    assert candidate_colours(10) == [*CANDIDATE_COLOURS, *CANDIDATE_COLOURS[:2]]
+
+
 def test_neighbouring_weights_differ_little_and_nearly_all_differ() -> None:
     colours = coloured_weights(LEVELS)[:, 0].T.long()
     assert len({tuple(colour) for colour in colours.tolist()}) >= 254
@@ -47,6 +89,8 @@ def test_the_scale_runs_from_the_colour_of_0_to_that_of_1() -> None:
     assert weight_scale(2) == ["#440154", "#fde725"]
     ends = [levels(colour) for colour in weight_scale(256)]
     assert torch.equal(torch.stack(ends), coloured_weights(LEVELS)[:, 0].T.long())
+    ends = [levels(colour) for colour in error_scale(256)]
+    assert torch.equal(torch.stack(ends), coloured_errors(LEVELS)[:, 0].T.long())
 
 
 def test_candidates_are_told_apart_by_colour_and_by_symbol() -> None:

@@ -2,25 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import gradio as gr
 
-from ensir.comparison import CHANNELS, FUSED, INPUT, TRUTH, inspect_pixel, most_disputed_pixel
+from ensir.comparison import (
+    CHANNELS,
+    FUSED,
+    INPUT,
+    TRUTH,
+    Comparison,
+    inspect_pixel,
+    most_disputed_pixel,
+)
 from ensir.fitting import METHODS
 from ensir.images import PICTURE_ENDINGS
 from ensir.plots import bin_set_figure
 from ensir.restorers import RESTORERS
 from ensir.ui import views
+from ensir.ui.downloads import DOWNLOADS
+from ensir.ui.errors import say_input_errors
 from ensir.ui.events import (
     OWN,
     RESTORE,
+    on_example,
     on_inspect,
     on_layer,
+    on_maps,
     on_new_input,
     on_pick,
     on_refit,
     on_run,
+    on_wiped,
 )
-from ensir.ui.example import BIN_WIDTH, example
+from ensir.ui.example import BIN_WIDTH, SEED, SIGMA, example, example_files
 from ensir.ui.example import RESTORERS as EXAMPLE_RESTORERS
 from ensir.ui.inputs import file_input, picture_input
 from ensir.ui.pictures import shown
@@ -35,6 +50,20 @@ HISTOGRAM_CAPTION = """
 OWN_HELP = """
 <p class="help">Two or more pictures of one size, each named after the model that made it.</p>
 """
+MIDDLE = 50  # % from the left
+STRONGEST_NOISE = 50  # levels
+# Gradio's own button downloads what it held before the click.
+HAND_OVER = """
+file => {
+  const link = document.createElement("a");
+  link.href = file.url;
+  link.download = file.orig_name;
+  document.body.append(link);
+  link.click();
+  link.remove();
+}
+"""
+EXAMPLES_HELP = '<p class="help">Or an example, to which noise is added:</p>'
 ABOUT = """
 # EnsIR visualizer
 Restoration models err differently. This fuses their outputs without training, and shows why:
@@ -64,6 +93,34 @@ def compare_page() -> None:
                     elem_id="picture",
                     height=200,
                     placeholder="Drop a picture here\nor click to upload",
+                )
+                gr.HTML(EXAMPLES_HELP, elem_id="examples-help", padding=False)
+                examples = gr.Gallery(
+                    [(str(path), path.stem) for path in example_files()],
+                    label="Examples",
+                    show_label=False,
+                    format="png",
+                    columns=6,
+                    object_fit="cover",
+                    allow_preview=False,
+                    interactive=False,
+                    buttons=[],
+                    elem_id="examples",
+                )
+                degrade = gr.Checkbox(
+                    label="Degrade it for me",
+                    info="Adds noise to the picture, and takes it as the ground truth",
+                    elem_id="degrade",
+                )
+                sigma = gr.Slider(
+                    0,
+                    STRONGEST_NOISE,
+                    value=SIGMA,
+                    step=1,
+                    label="Sigma, levels",
+                    info=f"Gaussian noise, the same each time (seed {SEED})",
+                    visible=False,
+                    elem_id="sigma",
                 )
                 restorers = gr.CheckboxGroup(
                     list(RESTORERS),
@@ -99,7 +156,7 @@ def compare_page() -> None:
                 height=120,
             )
             bin_width = gr.Slider(
-                16, 256, value=BIN_WIDTH, step=16, precision=0, label="Bin width, levels"
+                8, 256, value=BIN_WIDTH, step=8, precision=0, label="Bin width, levels"
             )
             method = gr.Radio(
                 list(METHODS),
@@ -114,26 +171,74 @@ def compare_page() -> None:
         with gr.Column(scale=3, min_width=320):
             with gr.Row():
                 with gr.Column(scale=3, min_width=320):
-                    layer = gr.Dropdown(
-                        views.layer_names(opened),
-                        value=FUSED,
-                        label="Show",
-                        info="Click the picture to see why a pixel has its value",
-                        elem_id="layer",
-                    )
-                    main = gr.Image(
-                        shown(opened.fused),
-                        show_label=False,
-                        format="png",
-                        interactive=False,
-                        elem_id="main-picture",
-                        buttons=["download", "fullscreen"],
-                        alt_text="The chosen picture; click a pixel to inspect it",
-                        height=480,
-                    )
+                    with gr.Tabs(elem_id="frames"):
+                        with gr.Tab("Inspect"):
+                            layer = gr.Dropdown(
+                                views.layer_names(opened),
+                                value=FUSED,
+                                label="Show",
+                                info="Click the picture to see why a pixel has its value",
+                                elem_id="layer",
+                            )
+                            main = gr.Image(
+                                shown(opened.fused),
+                                show_label=False,
+                                format="png",
+                                interactive=False,
+                                elem_id="main-picture",
+                                buttons=["download", "fullscreen"],
+                                alt_text="The chosen picture; click a pixel to inspect it",
+                                height=480,
+                            )
+                            legend = gr.HTML(visible=False, elem_id="legend", padding=False)
+                        with gr.Tab("Compare"):
+                            with gr.Row():
+                                left = gr.Dropdown(
+                                    views.layer_names(opened),
+                                    value=INPUT,
+                                    label="Left",
+                                    min_width=120,
+                                    elem_id="left",
+                                )
+                                right = gr.Dropdown(
+                                    views.layer_names(opened),
+                                    value=FUSED,
+                                    label="Right",
+                                    min_width=120,
+                                    elem_id="right",
+                                )
+                            wiped = gr.ImageSlider(
+                                views.wiped_pictures(opened, INPUT, FUSED),
+                                show_label=False,
+                                format="png",
+                                type="filepath",
+                                interactive=False,
+                                slider_position=MIDDLE,
+                                elem_id="wiped",
+                                buttons=["fullscreen"],
+                                max_height=480,
+                            )
+                            wiped_legend = gr.HTML(
+                                visible=False, elem_id="wiped-legend", padding=False
+                            )
+                            wipe = gr.Slider(
+                                0,
+                                100,
+                                value=MIDDLE,
+                                step=1,
+                                precision=0,
+                                label="Wipe, % from the left",
+                                elem_id="wipe",
+                            )
                     score_table = gr.HTML(
                         views.score_table(opened), elem_id="scores", padding=False
                     )
+                    with gr.Row():
+                        downloads = [
+                            gr.Button(label, size="sm", min_width=100) for label in DOWNLOADS
+                        ]
+                    # Never seen: made on demand, a file is handed over by the script below.
+                    kept = gr.DownloadButton(visible="hidden", elem_id="kept")
                 with gr.Column(scale=4, min_width=320):
                     with gr.Row():
                         x = gr.Number(x_there, label="x", precision=0, minimum=0, min_width=70)
@@ -142,6 +247,7 @@ def compare_page() -> None:
                             list(CHANNELS),
                             value=CHANNELS[1],
                             label="Channel",
+                            elem_id="channel",
                             scale=3,
                             min_width=270,
                         )
@@ -169,71 +275,120 @@ def compare_page() -> None:
                 interactive=False,
                 buttons=["download", "fullscreen"],
             )
-            gr.Markdown("### Weight maps, mean of the three channels")
-            gr.HTML(weight_scale_html(), padding=False)
+            gr.Markdown("### Maps")
+            with gr.Row():
+                map_kind = gr.Radio(
+                    list(views.MAP_KINDS),
+                    value=views.WEIGHTS,
+                    label="Maps of",
+                    min_width=250,
+                    elem_id="map-kind",
+                )
+                map_channel = gr.Radio(
+                    list(views.MAP_CHANNELS),
+                    value=views.MEAN,
+                    label="Channel of the weights",
+                    min_width=250,
+                    scale=2,
+                    elem_id="map-channel",
+                )
+            map_legend = gr.HTML(weight_scale_html(), elem_id="map-legend", padding=False)
             maps = gr.Gallery(
                 views.map_items(opened),
-                label="Weight maps",
+                label="Maps",
                 show_label=False,
                 format="png",
                 columns=3,
                 object_fit="contain",
-                elem_id="weight-maps",
+                elem_id="maps",
                 interactive=False,
                 buttons=["download", "fullscreen"],
             )
 
     inspected = [pixel_table, sentence, histogram]
-    fused = [comparison, layer, main, maps, score_table, note, x, y, *inspected]
+    framed = [main, legend]
+    compared = [wiped, wiped_legend]
+    fused = [
+        *(comparison, layer, *framed, left, right, *compared, maps, map_legend),
+        *(score_table, note, x, y, *inspected),
+    ]
     weights_from = [truth, source, file, bin_width, method]
+    view = [layer, left, right, map_kind, map_channel, x, y, channel]
 
-    for field in (picture, own_files):
-        field.upload(on_new_input, None, [truth, waiting, note], queue=False)
+    for event in (picture.upload, own_files.upload, degrade.input, sigma.input):
+        event(on_new_input, None, [truth, waiting, note], queue=False)
+    degrade.change(lambda on: gr.update(visible=on), degrade, sigma, queue=False)
     start.change(_shown_groups, start, [restore_group, own_group, run], queue=False)
     source.change(_shown_fields, source, [file, truth_panel], queue=False)
-    # Before the work, for the page sends the events of one click one after the other.
-    run.click(lambda: gr.update(interactive=True), None, stop, queue=False)
-    running = run.click(
-        on_run,
-        [start, picture, restorers, own_files, *weights_from, layer, x, y, channel],
-        [*fused, candidates, waiting],
-        show_progress_on=[main],
+    taken = examples.select(
+        on_example, None, [start, picture, truth, degrade, waiting, note], show_progress="hidden"
     )
-    running.then(lambda: gr.update(interactive=False), None, stop, queue=False)
-    stop.click(lambda: gr.update(interactive=False), None, stop, cancels=[running], queue=False)
-    refit = [comparison, waiting, *weights_from, layer, x, y, channel]
+    jobs = []
+    for begin in (run.click, taken.success):
+        # Before the work, for the page sends the events of one click one after the other.
+        begin(lambda: gr.update(interactive=True), None, stop, queue=False)
+        job = begin(
+            on_run,
+            [start, picture, degrade, sigma, restorers, own_files, *weights_from, *view],
+            [*fused, candidates, waiting, truth],
+            show_progress_on=[main],
+        )
+        job.then(lambda: gr.update(interactive=False), None, stop, queue=False)
+        jobs.append(job)
+    stop.click(lambda: gr.update(interactive=False), None, stop, cancels=jobs, queue=False)
     gr.on(
         [bin_width.change, method.input, source.select, file.upload, truth.upload],
         on_refit,
-        refit,
+        [comparison, waiting, *weights_from, *view],
         [*fused, candidates],
         trigger_mode="always_last",
         show_progress="minimal",
         show_progress_on=[main],
     )
     # What is quick leaves the page as it is: no veil over what the visitor looks at.
-    layer.select(
-        on_layer,
-        [comparison, layer],
-        main,
-        trigger_mode="always_last",
-        show_progress="hidden",
+    quick = {"trigger_mode": "always_last", "show_progress": "hidden"}
+    layer.select(on_layer, [comparison, layer, map_channel], framed, **quick)
+    gr.on(
+        [left.select, right.select],
+        on_wiped,
+        [comparison, left, right, map_channel],
+        compared,
+        **quick,
     )
-    main.select(
-        on_pick,
-        [comparison, channel],
-        [x, y, *inspected],
-        trigger_mode="always_last",
-        show_progress="hidden",
+    wipe.change(lambda at: gr.update(slider_position=at), wipe, wiped, queue=False, **quick)
+    gr.on(
+        [map_kind.input, map_channel.input],
+        on_maps,
+        [comparison, layer, left, right, map_kind, map_channel],
+        [maps, map_legend, *framed, *compared],
+        **quick,
     )
+    main.select(on_pick, [comparison, channel], [x, y, *inspected], **quick)
     gr.on(
         [x.submit, y.submit, x.blur, y.blur, channel.input],
         on_inspect,
         [comparison, x, y, channel],
         inspected,
-        trigger_mode="always_last",
-        show_progress="hidden",
+        **quick,
     )
+    for button, (label, make) in zip(downloads, DOWNLOADS.items(), strict=True):
+        _wire_download(button, label, say_input_errors(make), comparison, kept)
+
+
+def _wire_download(
+    button: gr.Button,
+    label: str,
+    make: Callable[[Comparison], str],
+    comparison: gr.State,
+    kept: gr.DownloadButton,
+) -> None:
+    """Makes the file on a click and hands it over; meanwhile the button says so."""
+    button.click(
+        lambda: gr.update(value="Being made …", interactive=False), None, button, queue=False
+    )
+    made = button.click(make, comparison, kept, show_progress="hidden")
+    made.success(None, kept, None, js=HAND_OVER)
+    made.then(lambda: gr.update(value=label, interactive=True), None, button, queue=False)
 
 
 def _shown_groups(start: str) -> tuple[object, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 
 import gradio as gr
@@ -18,6 +19,7 @@ from ensir.comparison import (
     inspect_pixel,
     most_disputed_pixel,
 )
+from ensir.degradations import gaussian_noise
 from ensir.errors import InputError
 from ensir.files import shown_name
 from ensir.images import read_image
@@ -25,18 +27,24 @@ from ensir.plots import bin_set_figure
 from ensir.progress import IsCancelled, OnProgress
 from ensir.restorers import restore_with
 from ensir.ui.errors import say_input_errors
+from ensir.ui.example import SEED, example_files, with_noise
 from ensir.ui.jobs import followed
 from ensir.ui.pictures import shown
 from ensir.ui.reference import FILE, reference_for
 from ensir.ui.views import (
     candidate_items,
+    layer_legend,
     layer_names,
     layer_picture,
     map_items,
+    map_legend,
     note,
     pixel_table,
     score_table,
     sentence,
+    wiped_legend,
+    wiped_names,
+    wiped_pictures,
 )
 
 RESTORE = "Restore a picture"
@@ -44,10 +52,26 @@ OWN = "My own candidates"
 NEW_INPUT = "New input: press the button to fuse it. What is shown still belongs to the old one."
 
 
+@dataclass(frozen=True)
+class View:
+    """What the visitor looks at, which stays when the result changes, as far as it can."""
+
+    layer: str
+    left: str
+    right: str
+    map_kind: str
+    map_channel: str
+    x: int | None
+    y: int | None
+    channel: str
+
+
 @say_input_errors
 def on_run(
     start: str,
     picture: str | None,
+    degrade: bool,
+    sigma: float,
     restorers: list[str],
     own_files: list[str] | None,
     truth: str | None,
@@ -56,21 +80,32 @@ def on_run(
     bin_width: int,
     method: str,
     layer: str,
+    left: str,
+    right: str,
+    map_kind: str,
+    map_channel: str,
     x: int | None,
     y: int | None,
     channel: str,
     progress: gr.Progress = gr.Progress(),  # noqa: B008 - how Gradio hands it over
 ) -> Generator[object, None, None]:
-    """Restores the picture, or takes the visitor's candidates, and fuses them."""
+    """Restores the picture, or takes the visitor's candidates, and fuses them.
+
+    A picture to degrade becomes the ground truth of its noisy self.
+    """
+    view = View(layer, left, right, map_kind, map_channel, x, y, channel)
+    degrade = degrade and start == RESTORE
 
     def work(on_progress: OnProgress, cancelled: IsCancelled) -> tuple[Comparison, str]:
-        degraded = None
+        degraded, known_truth = None, None if degrade else _truth(truth)
         if start == OWN:
             candidates = _own_candidates(own_files)
         else:
             degraded = _picture(picture)
+            if degrade:
+                known_truth, degraded = degraded, gaussian_noise(degraded, sigma, SEED)
             candidates = restore_with(restorers, degraded, on_progress, cancelled)
-        return _compared(candidates, degraded, _truth(truth), source, file, bin_width, method)
+        return _compared(candidates, degraded, known_truth, source, file, bin_width, method)
 
     with closing(followed(work)) as job:
         while True:
@@ -82,9 +117,10 @@ def on_run(
             progress((done, total), desc="Restoring", unit="tiles")
             yield gr.skip()
     yield (
-        *_fused_outputs(compared, about, layer, x, y, channel),
+        *_fused_outputs(compared, about, view),
         candidate_items(compared),
         False,
+        picture if degrade else gr.skip(),
     )
 
 
@@ -103,11 +139,16 @@ def on_refit(
     bin_width: int,
     method: str,
     layer: str,
+    left: str,
+    right: str,
+    map_kind: str,
+    map_channel: str,
     x: int | None,
     y: int | None,
     channel: str,
 ) -> object:
     """Fuses the same candidates with other weights, unless new ones wait for the button."""
+    view = View(layer, left, right, map_kind, map_channel, x, y, channel)
     if waiting or (source == FILE and file is None):
         return gr.skip()
     known_truth = comparison.truth if truth is None else _truth(truth)
@@ -116,15 +157,43 @@ def on_refit(
     )
     same_order = list(compared.candidates) == list(comparison.candidates)
     return (
-        *_fused_outputs(compared, about, layer, x, y, channel),
+        *_fused_outputs(compared, about, view),
         gr.skip() if same_order else candidate_items(compared),
     )
 
 
 @say_input_errors
-def on_layer(comparison: Comparison, layer: str) -> str:
+def on_example(event: gr.SelectData) -> tuple[object, ...]:
+    """Takes a picture of ours: with noise to restore, and as it is for the ground truth."""
+    truth = read_image(example_files()[event.index])
+    return RESTORE, shown(with_noise(truth)), shown(truth), False, True, note(NEW_INPUT)
+
+
+@say_input_errors
+def on_layer(comparison: Comparison, layer: str, map_channel: str) -> tuple[object, ...]:
     """Shows another picture in the large frame."""
-    return shown(layer_picture(comparison, layer))
+    picture = shown(layer_picture(comparison, layer, map_channel))
+    return picture, _legend(layer_legend(comparison, layer, map_channel))
+
+
+@say_input_errors
+def on_wiped(comparison: Comparison, left: str, right: str, map_channel: str) -> tuple[object, ...]:
+    """Shows two other pictures under the wipe."""
+    pictures = wiped_pictures(comparison, left, right, map_channel)
+    return pictures, _legend(wiped_legend(comparison, left, right, map_channel))
+
+
+@say_input_errors
+def on_maps(
+    comparison: Comparison, layer: str, left: str, right: str, map_kind: str, map_channel: str
+) -> tuple[object, ...]:
+    """Shows maps of another kind or channel, wherever there are some."""
+    return (
+        map_items(comparison, map_kind, map_channel),
+        map_legend(comparison, map_kind),
+        *on_layer(comparison, layer, map_channel),
+        *on_wiped(comparison, left, right, map_channel),
+    )
 
 
 @say_input_errors
@@ -165,25 +234,34 @@ def _compared(
     return compared, about
 
 
-def _fused_outputs(
-    comparison: Comparison, about: str, layer: str, x: int | None, y: int | None, channel: str
-) -> tuple[object, ...]:
+def _fused_outputs(comparison: Comparison, about: str, view: View) -> tuple[object, ...]:
     width, height = comparison.size
+    x, y = view.x, view.y
     if x is None or y is None or not (0 <= x < width and 0 <= y < height):
         x, y = most_disputed_pixel(comparison)
     names = layer_names(comparison)
-    layer = layer if layer in names else FUSED
+    layer = view.layer if view.layer in names else FUSED
+    left, right = wiped_names(comparison, view.left, view.right)
     return (
         comparison,
         gr.update(choices=names, value=layer),
-        shown(layer_picture(comparison, layer)),
-        map_items(comparison),
+        *on_layer(comparison, layer, view.map_channel),
+        gr.update(choices=names, value=left),
+        gr.update(choices=names, value=right),
+        *on_wiped(comparison, left, right, view.map_channel),
+        map_items(comparison, view.map_kind, view.map_channel),
+        map_legend(comparison, view.map_kind),
         score_table(comparison),
         note(about),
         x,
         y,
-        *_inspected(inspect_pixel(comparison, x, y), channel),
+        *_inspected(inspect_pixel(comparison, x, y), view.channel),
     )
+
+
+def _legend(html: str) -> object:
+    """A legend takes no room where there is none."""
+    return gr.update(value=html, visible=bool(html))
 
 
 def _inspected(pixel: PixelInspection, channel: str) -> tuple[object, ...]:

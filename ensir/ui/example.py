@@ -5,24 +5,38 @@ from __future__ import annotations
 import functools
 from pathlib import Path
 
+from torch import Tensor
+
 from ensir.comparison import Comparison, compare
 from ensir.degradations import gaussian_noise
 from ensir.images import read_image
 from ensir.restorers import restore_with
 from ensir.ui.reference import sample_statistics
 
-PICTURE = Path(__file__).parents[2] / "assets" / "astronaut.png"
+ASSETS = Path(__file__).parents[2] / "assets"
+PICTURE = ASSETS / "astronaut.png"
+NO_EXAMPLES = ("screenshot.png",)
 SIGMA = 25  # levels, what the sample statistics were made with
 SEED = 1
 RESTORERS = ("non-local means", "bilateral", "total variation")
 BIN_WIDTH = 16
 
 
+def example_files() -> list[Path]:
+    """The pictures to try, by name."""
+    return sorted(path for path in ASSETS.glob("*.png") if path.name not in NO_EXAMPLES)
+
+
+def with_noise(truth: Tensor) -> Tensor:
+    """A picture of ours as it is given to the restorers."""
+    return gaussian_noise(truth, SIGMA, SEED)
+
+
 @functools.cache
 def example() -> Comparison:
     """A photograph with noise, restored and fused; made once, in some two seconds."""
     truth = read_image(PICTURE)
-    noisy = gaussian_noise(truth, SIGMA, SEED)
+    noisy = with_noise(truth)
     candidates = restore_with(RESTORERS, noisy, lambda done, total: None, lambda: False)
     return compare(
         candidates,

@@ -19,9 +19,9 @@ from ensir.statistics_files import read_statistics
 from ensir.table_files import read_reference
 from ensir.torch_archive import is_torch_archive
 
-SAMPLE_FILE = Path(__file__).parents[2] / "sample_luts" / "noise25_b16.statistics.safetensors"
+SAMPLE_FILE = Path(__file__).parents[2] / "sample_luts" / "noise25_b8.statistics.safetensors"
 
-SAMPLE = "Sample: noise, 16 photographs"
+SAMPLE = "Sample: noise, 24 photographs"
 FILE = "A table or statistics file of mine"
 OWN_TRUTH = "This picture's ground truth"
 NONE = "None: average the candidates"

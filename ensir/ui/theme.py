@@ -1,12 +1,15 @@
-"""How the page looks: theme, styles and the scale of the weight maps."""
+"""How the page looks: theme, styles and the colour scales of the maps."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from html import escape
 from pathlib import Path
 
 import gradio as gr
 
-from ensir.palettes import weight_scale
+from ensir.comparison import LARGEST_SHOWN_ERROR, LARGEST_SHOWN_GAIN
+from ensir.palettes import candidate_colours, error_scale, gain_scale, weight_scale
 
 CSS_FILE = Path(__file__).with_name("style.css")
 
@@ -23,11 +26,39 @@ def theme() -> gr.themes.Base:
 
 def weight_scale_html() -> str:
     """The colour bar of the weight maps, fixed from 0 to 1."""
-    stops = ", ".join(weight_scale(stops=16))
+    spoken = "dark violet is 0, green 0.5, yellow 1"
+    return _scale_html(weight_scale(stops=16), ("0", "1"), "mixture weight", spoken)
+
+
+def error_scale_html() -> str:
+    """The colour bar of the error maps, fixed from 0 to the largest error shown."""
+    ends = ("0", f"{LARGEST_SHOWN_ERROR} or more levels")
+    spoken = f"black is 0, red {LARGEST_SHOWN_ERROR // 2}, pale yellow {LARGEST_SHOWN_ERROR} levels"
+    return _scale_html(
+        error_scale(stops=16), ends, "absolute error, mean of the three channels", spoken
+    )
+
+
+def gain_scale_html() -> str:
+    """The colour bar of the gain map, the same error in its middle."""
+    ends = (f"worse by {LARGEST_SHOWN_GAIN} levels", f"better by {LARGEST_SHOWN_GAIN}")
+    spoken = "red is worse, white alike, blue better"
+    return _scale_html(gain_scale(), ends, "fused, against the average", spoken)
+
+
+def names_html(names: Sequence[str], meaning: str) -> str:
+    """The colour of each candidate."""
+    items = "".join(
+        f'<li><i class="swatch" style="background: {colour}"></i>{escape(name)}</li>'
+        for name, colour in zip(names, candidate_colours(len(names)), strict=True)
+    )
+    return f'<ul class="names">{items}</ul><p class="help">{escape(meaning)}</p>'
+
+
+def _scale_html(colours: Sequence[str], ends: tuple[str, str], meaning: str, spoken: str) -> str:
     return (
-        '<div class="weight-scale" role="img" '
-        'aria-label="Colour scale of the weights: dark violet is 0, green 0.5, yellow 1">'
-        "<span>0</span>"
-        f'<i style="background: linear-gradient(to right, {stops})"></i>'
-        "<span>1</span><em>mixture weight</em></div>"
+        f'<div class="scale" role="img" aria-label="Colour scale, {meaning}: {spoken}">'
+        f"<span>{ends[0]}</span>"
+        f'<i style="background: linear-gradient(to right, {", ".join(colours)})"></i>'
+        f"<span>{ends[1]}</span><em>{meaning}</em></div>"
     )

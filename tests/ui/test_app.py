@@ -18,14 +18,18 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ensir.comparison import Comparison, compare, inspect_pixel
+from ensir.comparison import Comparison, compare, inspect_pixel, scores
+from ensir.degradations import gaussian_noise
 from ensir.errors import Cancelled, InputError
 from ensir.images import encode_png, read_image, write_image
 from ensir.progress import IsCancelled, OnProgress
 from ensir.restorers import RESTORERS, restore_with
 from ensir.ui import launch
+from ensir.ui.downloads import DOWNLOADS
 from ensir.ui.example import RESTORERS as EXAMPLE_RESTORERS
+from ensir.ui.example import SEED, SIGMA, example, example_files, with_noise
 from ensir.ui.reference import sample_statistics
+from ensir.ui.views import layer_picture
 from tests.conftest import make_pictures
 
 if TYPE_CHECKING:
@@ -139,6 +143,7 @@ def give(page: "Page", field: str, files: object) -> None:
 def choose(page: "Page", dropdown: str, option: str) -> None:
     page.locator(f"#{dropdown} input").click()
     page.get_by_role("option", name=option, exact=True).click()
+    expect(page.get_by_role("option")).to_have_count(0)  # the list fades
 
 
 def fuse(page: "Page") -> None:
@@ -186,7 +191,7 @@ def assert_shows_pixel(page: "Page", comparison: Comparison, x: int, y: int) -> 
 
 def assert_shows_results(page: "Page", names: list[str]) -> None:
     """A candidate and a weight map for each name, and all of them loaded."""
-    for gallery in ("candidates", "weight-maps"):
+    for gallery in ("candidates", "maps"):
         pictures = page.locator(f"#{gallery} .grid-container img")
         expect(pictures).to_have_count(len(names))
         for place, name in enumerate(names):
@@ -306,7 +311,7 @@ def test_candidates_named_like_our_restorers_take_the_weights_of_the_sample(
     named = {"bilateral": candidates[0], "median": candidates[1]}
     expected = compare(named, reference=sample_statistics(), bin_width=16)
     assert torch.equal(shown_picture(page), expected.fused)
-    expect(page.locator("#note")).to_contain_text("16 reference pictures")
+    expect(page.locator("#note")).to_contain_text("24 reference pictures")
 
 
 def test_unknown_candidates_are_averaged_and_the_page_says_so(
@@ -353,9 +358,10 @@ def test_another_bin_width_or_method_refits_the_same_candidates(
     expect(page.locator("#pixel-table")).to_contain_text("16–31")
     page.get_by_role("slider", name="Bin width").focus()
     page.keyboard.press("ArrowRight")
-    expect(page.locator("#pixel-table")).to_contain_text("0–31")
+    expect(page.locator("#pixel-table")).to_contain_text("24–47")  # 31 in bins of 24 levels
+    fitted = page.locator("#sentence").inner_text()
     page.get_by_label("published").click()
-    expect(page.locator("#sentence")).not_to_contain_text("in 35 steps")
+    expect(page.locator("#sentence")).not_to_have_text(fitted)
     choose(page, "source", "None: average the candidates")
     expect(page.locator("#note")).to_contain_text("the same weight everywhere")
     assert not torch.equal(shown_picture(page), before)
@@ -390,6 +396,133 @@ def test_what_cannot_be_used_is_said_and_the_earlier_result_stays(
     assert not [cover for cover in covers.all() if cover.is_visible()]
     assert table(page, "scores") == scores
     assert_shows_results(page, list(EXAMPLE_RESTORERS))
+
+
+def wiped_pictures(page: "Page") -> list[Tensor]:
+    """The pictures under the wipe, as the page shows them."""
+    pictures = []
+    for image in page.locator("#wiped img").all():
+        response = page.request.get(image.get_attribute("src") or "")
+        assert response.headers["content-type"] == "image/png"
+        pictures.append(decoded(response.body()))
+    return pictures
+
+
+def test_any_two_layers_are_compared_and_wiped_by_keyboard(opened: Callable[..., "Page"]) -> None:
+    page = opened()
+    shown = example()
+    page.get_by_role("tab", name="Compare").click()
+    expect(page.locator("#wiped img")).to_have_count(2)
+
+    def shows(left: Tensor, right: Tensor) -> bool:
+        seen = wiped_pictures(page)
+        return any(torch.equal(one, left) for one in seen) and any(
+            torch.equal(one, right) for one in seen
+        )
+
+    assert shows(shown.layers["input"], shown.fused)
+    choose(page, "left", "bilateral")
+    choose(page, "right", "ground truth")
+    wait_for(page, lambda: shows(shown.layers["bilateral"], shown.layers["ground truth"]))
+    choose(page, "right", "error of bilateral")
+    expect(page.locator("#wiped-legend")).to_contain_text("64 or more levels")
+    before = page.locator("#wiped [data-testid=slider] .inner").first.bounding_box()
+    wipe = page.locator("#wipe input[type=range]")
+    wipe.focus()
+    for _ in range(10):
+        page.keyboard.press("ArrowLeft")
+    expect(wipe).to_have_value("40")
+
+    def moved() -> bool:
+        after = page.locator("#wiped [data-testid=slider] .inner").first.bounding_box()
+        return before is not None and after is not None and after["x"] < before["x"] - 20
+
+    wait_for(page, moved)
+    choose(page, "source", "None: average the candidates")
+    expect(page.locator("#note")).to_contain_text("the same weight everywhere")
+    choose(page, "right", "fused")
+    wait_for(page, lambda: shows(shown.layers["bilateral"], shown.layers["average"]))
+
+
+def test_maps_are_shown_with_their_scales(opened: Callable[..., "Page"]) -> None:
+    page = opened()
+    shown = example()
+    legend = page.locator("#legend")
+    for name, said in (
+        ("largest weight", "of equal ones the first"),
+        ("gain over average", "better by 16"),
+        ("error of fused", "64 or more levels"),
+    ):
+        choose(page, "layer", name)
+        expect(legend).to_contain_text(said)
+        expected = layer_picture(shown, name)
+        wait_for(page, lambda wanted=expected: torch.equal(shown_picture(page), wanted))
+    choose(page, "layer", "weight of bilateral")
+    page.locator("#map-channel").get_by_label("red").click()
+    expected = layer_picture(shown, "weight of bilateral", "red")
+    wait_for(page, lambda: torch.equal(shown_picture(page), expected))
+    page.locator("#map-kind").get_by_label("errors").click()
+    expect(page.locator("#maps .grid-container img")).to_have_count(6)
+    expect(page.locator("#map-legend")).to_contain_text("absolute error")
+    choose(page, "layer", "fused")
+    expect(legend).to_be_hidden()
+
+
+def test_what_is_downloaded_is_what_the_engine_says(opened: Callable[..., "Page"]) -> None:
+    page = opened()
+    shown = example()
+    found = {}
+    for label in DOWNLOADS:
+        with page.expect_download() as download:
+            page.get_by_role("button", name=label).click()
+        found[download.value.suggested_filename] = download.value.path().read_bytes()
+        expect(page.get_by_role("button", name=label)).to_be_enabled()
+    assert set(found) == {"fused.png", "weights.npz", "table.safetensors"}
+    assert torch.equal(decoded(found["fused.png"]), shown.fused)
+    weights = np.load(io.BytesIO(found["weights.npz"]))["weights"]
+    assert torch.equal(torch.from_numpy(weights), shown.fusion.weights.float())
+    choose(page, "source", "None: average the candidates")
+    expect(page.locator("#note")).to_contain_text("the same weight everywhere")
+    page.get_by_role("button", name="Lookup table").click()
+    expect(page.get_by_test_id("toast-text").first).to_contain_text("there is no table to download")
+
+
+def test_a_clean_picture_is_degraded_restored_and_scored(opened: Callable[..., "Page"]) -> None:
+    page = opened()
+    _, clean = make_pictures(seed=17, members=1, height=64, width=48)
+    give(page, "picture", png("clean.png", clean))
+    page.get_by_label("Degrade it for me").click()
+    expect(page.locator("#sigma")).to_be_visible()
+    fuse(page)
+    degraded = gaussian_noise(clean, SIGMA, SEED)
+    restored = restore_with(EXAMPLE_RESTORERS, degraded, lambda done, of: None, lambda: False)
+    expected = compare(
+        restored, degraded=degraded, truth=clean, reference=sample_statistics(), bin_width=16
+    )
+    assert torch.equal(shown_picture(page), expected.fused)
+    assert table(page, "scores") == {name: cells for name, *cells in scores(expected)}
+    page.get_by_label("Degrade it for me").click()
+    expect(page.locator("#note")).to_contain_text("New input")
+    fuse(page)
+    expect(page.locator("#scores")).to_contain_text("Add a ground truth")
+
+
+def test_an_example_is_restored_and_scored_at_once(opened: Callable[..., "Page"]) -> None:
+    page = opened()
+    names = [path.stem for path in example_files()]
+    place = names.index("coffee")
+    truth = read_image(example_files()[place])
+    noisy = with_noise(truth)
+    restored = restore_with(EXAMPLE_RESTORERS, noisy, lambda done, of: None, lambda: False)
+    expected = compare(
+        restored, degraded=noisy, truth=truth, reference=sample_statistics(), bin_width=16
+    )
+    page.locator("#examples button").nth(place).click()
+    wait_for(page, lambda: torch.equal(shown_picture(page), expected.fused))
+    expect(page.locator("#stop")).to_be_disabled()
+    expect(page.locator("#note")).to_contain_text("reference pictures")
+    assert table(page, "scores") == {name: cells for name, *cells in scores(expected)}
+    assert_fits_the_screen(page)
 
 
 class SlowRestorer:
@@ -450,6 +583,9 @@ def test_the_page_fits_every_screen(
     for name in ("scores", "pixel-table"):
         box = page.locator(f"#{name} .numbers")
         assert box.evaluate("box => box.scrollWidth <= box.clientWidth")
+    page.get_by_role("tab", name="Compare").click()
+    expect(page.locator("#wiped img").first).to_be_visible()
+    assert_fits_the_screen(page)
     page.get_by_label("My own candidates").click()
     assert_fits_the_screen(page)
     page.screenshot(path=tmp_path / "page.png", full_page=True)
@@ -469,7 +605,7 @@ def test_a_pixel_is_typed_and_inspected_without_a_mouse(opened: Callable[..., "P
     page.keyboard.press("Enter")
     assert_toast(page, "y goes from 0 to 383 in this picture, got 9999")
     expect(page.locator("#pixel-table caption")).to_have_text("Pixel (12, 200), green")
-    page.get_by_label("red").focus()
+    page.locator("#channel").get_by_label("red").focus()
     page.keyboard.press("Space")
     assert_toast(page, "y goes from 0 to 383")
 

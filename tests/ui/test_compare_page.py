@@ -26,14 +26,16 @@ def test_every_component_that_shows_pictures_is_lossless(blocks: list[Any]) -> N
         if hasattr(block, "format")
     }
     assert set(formats.values()) == {"png"}
-    assert len(formats) >= 6  # two inputs, the large picture, two galleries, the plot
+    # Two inputs, the large picture, the wipe, three galleries, the plot.
+    assert len(formats) >= 8
+    assert any(name.startswith("ImageSlider") for name in formats)
 
 
 def test_every_file_field_is_one_of_ours(blocks: list[Any]) -> None:
     takes_files = [
         block
         for block in blocks
-        if isinstance(block, gr.Image | gr.File)
+        if isinstance(block, gr.Image | gr.ImageSlider | gr.Gallery | gr.File | gr.UploadButton)
         and getattr(block, "interactive", None) is not False
     ]
     assert len(takes_files) == 4

@@ -16,19 +16,24 @@ from ensir.comparison import (
     inspect_pixel,
     most_disputed_pixel,
 )
+from ensir.degradations import gaussian_noise
 from ensir.images import encode_png, read_image
 from ensir.restorers import restore_with
 from ensir.ui import views
 from ensir.ui.events import (
     OWN,
     RESTORE,
+    on_example,
     on_inspect,
     on_layer,
+    on_maps,
     on_new_input,
     on_pick,
     on_refit,
     on_run,
+    on_wiped,
 )
+from ensir.ui.example import SEED, example_files, with_noise
 from ensir.ui.reference import FILE, NONE, OWN_TRUTH, SAMPLE, sample_statistics
 from tests.conftest import make_pictures
 
@@ -38,14 +43,19 @@ Upload = Callable[[str, bytes], str]
 SKIP = gr.skip()
 CANDIDATES, TRUTH = make_pictures(seed=9, members=3, height=40, width=36, contrast=20)
 # The places of on_run's outputs.
-COMPARISON, LAYER, MAIN, MAPS, SCORES, NOTE, X, Y, TABLE, SENTENCE, HISTOGRAM, PICTURES, WAITING = (
-    range(13)
-)
+COMPARISON, LAYER, MAIN, LEGEND, LEFT, RIGHT, WIPED, WIPED_LEGEND, MAPS = range(9)
+MAP_LEGEND, SCORES, NOTE, X, Y, TABLE, SENTENCE, HISTOGRAM = range(9, 17)
+PICTURES, WAITING, TRUTH_FIELD = range(17, 20)
+
+
+LOOKED_AT = ("input", "fused", "weights", "mean")
 
 
 def run(
     start: str = RESTORE,
     picture: str | None = None,
+    degrade: bool = False,
+    sigma: float = 10,
     restorers: tuple[str, ...] = ("bilateral", "median"),
     own_files: list[str] | None = None,
     truth: str | None = None,
@@ -55,8 +65,9 @@ def run(
     y: int | None = 0,
 ) -> Any:  # noqa: ANN401 - what Gradio lays into the components
     """The last outputs of a run with `em` at width 16, green."""
-    arguments = (start, picture, list(restorers), own_files, truth, source, None, 16, "em")
-    steps = list(on_run(*arguments, layer, x, y, "green"))
+    inputs = (start, picture, degrade, sigma, list(restorers), own_files)
+    weights_from = (truth, source, None, 16, "em")
+    steps = list(on_run(*inputs, *weights_from, layer, *LOOKED_AT, x, y, "green"))
     assert all(step == SKIP for step in steps[:-1])
     return steps[-1]
 
@@ -70,9 +81,8 @@ def refit(
     method: str = "em",
     layer: str = FUSED,
 ) -> Any:  # noqa: ANN401 - as above
-    return on_refit(
-        comparison, waiting, truth, source, None, bin_width, method, layer, 5, 3, "green"
-    )
+    weights_from = (truth, source, None, bin_width, method)
+    return on_refit(comparison, waiting, *weights_from, layer, *LOOKED_AT, 5, 3, "green")
 
 
 def own(upload: Upload, pictures: dict[str, Tensor]) -> list[str]:
@@ -93,8 +103,13 @@ def test_a_run_restores_and_fuses_as_the_engine_does(upload: Upload) -> None:
     assert [name for _, name in outputs[PICTURES]] == list(names)
     assert len(outputs[MAPS]) == 2
     assert outputs[WAITING] is False
-    assert len(outputs) == 13
-    assert "16 reference pictures" in outputs[NOTE]
+    assert len(outputs) == 20
+    assert outputs[TRUTH_FIELD] == SKIP
+    assert (outputs[LEFT]["value"], outputs[RIGHT]["value"]) == ("input", "fused")
+    assert same_picture(outputs[WIPED][0], TRUTH)
+    assert same_picture(outputs[WIPED][1], expected.fused)
+    assert outputs[LEGEND]["visible"] is outputs[WIPED_LEGEND]["visible"] is False
+    assert "24 reference pictures" in outputs[NOTE]
     assert outputs[TABLE] == views.pixel_table(inspect_pixel(expected, 0, 0), 1)
 
 
@@ -167,7 +182,7 @@ def test_a_refit_fuses_the_same_candidates_with_other_weights(small: Comparison)
     fitted = refit(small, OWN_TRUTH, bin_width=64, method="published")[COMPARISON].table
     assert fitted is not None
     assert (fitted.bins.width, fitted.provenance.method) == (64, "published")
-    assert len(outputs) == 12
+    assert len(outputs) == 18
 
 
 def test_a_refit_keeps_the_candidates_on_screen_if_their_order_stays(small: Comparison) -> None:
@@ -201,9 +216,70 @@ def test_a_bad_refit_is_a_sentence(small: Comparison) -> None:
 
 
 def test_a_layer_is_shown_as_it_is(small: Comparison) -> None:
-    assert same_picture(on_layer(small, "B"), small.candidates["B"])
+    picture, legend = on_layer(small, "B", "mean")
+    assert same_picture(picture, small.candidates["B"])
+    assert legend["visible"] is False
     with pytest.raises(gr.Error, match="there is no picture"):
-        on_layer(small, "D")
+        on_layer(small, "D", "mean")
+
+
+def test_a_map_is_shown_with_its_legend(small: Comparison) -> None:
+    picture, legend = on_layer(small, "largest weight", "red")
+    assert same_picture(picture, views.layer_picture(small, "largest weight", "red"))
+    assert legend["visible"] is True
+    assert legend["value"] == views.layer_legend(small, "largest weight", "red")
+
+
+def test_two_layers_are_shown_under_the_wipe(small: Comparison) -> None:
+    pictures, legend = on_wiped(small, "A", "error of A", "mean")
+    assert same_picture(pictures[0], small.candidates["A"])
+    assert same_picture(pictures[1], views.layer_picture(small, "error of A"))
+    assert legend["value"] == views.layer_legend(small, "error of A")
+    with pytest.raises(gr.Error, match="there is no picture"):
+        on_wiped(small, "A", "D", "mean")
+
+
+def test_another_channel_of_the_maps_is_shown_wherever_there_are_some(small: Comparison) -> None:
+    outputs = on_maps(small, "weight of A", "B", "weight of C", "weights", "blue")
+    items, legend, main, _, wiped, _ = outputs
+    assert items == views.map_items(small, "weights", "blue")
+    assert legend == views.map_legend(small, "weights")
+    assert same_picture(main, views.layer_picture(small, "weight of A", "blue"))
+    assert same_picture(wiped[1], views.layer_picture(small, "weight of C", "blue"))
+    assert on_maps(small, "A", "A", "B", "errors", "mean")[0] == views.map_items(small, "errors")
+
+
+def test_a_picture_to_degrade_is_the_truth_of_its_noisy_self(upload: Upload) -> None:
+    picture = upload("clean.png", encode_png(TRUTH))
+    other = upload("other.png", encode_png(CANDIDATES[0]))
+    outputs = run(picture=picture, degrade=True, sigma=12, truth=other)
+    comparison = outputs[COMPARISON]
+    assert torch.equal(comparison.truth, TRUTH)
+    assert torch.equal(comparison.degraded, gaussian_noise(TRUTH, 12, SEED))
+    assert outputs[TRUTH_FIELD] == picture
+    assert "input" in outputs[SCORES]
+    assert run(picture=picture, degrade=True)[COMPARISON].degraded is not None
+
+
+def test_candidates_of_the_visitor_are_not_degraded(upload: Upload) -> None:
+    files = own(upload, {"a": CANDIDATES[0], "b": CANDIDATES[1]})
+    outputs = run(OWN, own_files=files, degrade=True)
+    assert outputs[COMPARISON].degraded is outputs[COMPARISON].truth is None
+    assert outputs[TRUTH_FIELD] == SKIP
+
+
+def test_noise_beyond_the_range_is_a_sentence(upload: Upload) -> None:
+    picture = upload("clean.png", encode_png(TRUTH))
+    with pytest.raises(gr.Error, match="the noise is 0 to"):
+        run(picture=picture, degrade=True, sigma=-1)
+
+
+def test_an_example_comes_with_noise_and_its_truth() -> None:
+    for place, path in enumerate(example_files()):
+        start, picture, truth, degrade, waiting, _ = on_example(SimpleNamespace(index=place))
+        assert (start, degrade, waiting) == (RESTORE, False, True)
+        assert same_picture(truth, read_image(path))
+        assert same_picture(picture, with_noise(read_image(path)))
 
 
 def test_a_pick_inspects_the_pixel_under_the_click(small: Comparison) -> None:

@@ -1,7 +1,7 @@
 import pytest
 
 from ensir.metrics import psnr
-from ensir.ui.example import RESTORERS, example
+from ensir.ui.example import PICTURE, RESTORERS, example, example_files
 
 pytestmark = pytest.mark.filterwarnings("default")
 
@@ -19,3 +19,10 @@ def test_in_the_example_the_fusion_beats_the_average_and_every_candidate() -> No
     fused = psnr(opened.fusion.image, opened.truth)
     assert fused > psnr(opened.averaged.image, opened.truth)
     assert all(fused > psnr(picture, opened.truth) for picture in opened.candidates.values())
+
+
+def test_the_examples_are_the_photographs_of_the_assets() -> None:
+    files = example_files()
+    assert PICTURE in files
+    assert not [path for path in files if path.stem == "screenshot"]
+    assert all(path.suffix == ".png" for path in files)

@@ -47,7 +47,7 @@ def test_the_sample_serves_the_restorers_it_was_made_with() -> None:
     some = {name: CANDIDATES[0] for name in names[:2]}
     reference, about = reference_for(SAMPLE, some, None, None, 16)
     assert reference is sample_statistics()
-    assert "16 reference pictures" in about
+    assert "24 reference pictures" in about
 
 
 def test_candidates_that_the_sample_does_not_know_are_averaged_and_the_visitor_told() -> None:
