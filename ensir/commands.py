@@ -210,7 +210,7 @@ def app(given: Namespace, on_progress: OnProgress) -> Answer:
     from importlib.util import find_spec
 
     if find_spec("gradio") is None:
-        raise InputError('the app needs Gradio: pip install "ensir[app]"')
+        raise InputError('the app needs Gradio: pip install -e ".[app]"')
     from ensir import ui
 
     ui.launch(port=given.port)

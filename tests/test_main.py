@@ -415,7 +415,7 @@ def test_without_gradio_the_app_says_how_to_install_it(
     monkeypatch: pytest.MonkeyPatch, refused: Refused
 ) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    assert 'pip install "ensir[app]"' in refused("app")
+    assert 'pip install -e ".[app]"' in refused("app")
 
 
 def test_the_app_is_launched_on_the_port_asked_for(
