@@ -109,6 +109,11 @@ COMMANDS: dict[str, Command] = {
             ),
             NAMES,
             argument(
+                "--crop",
+                action="store_true",
+                help="crop candidates of different sizes to what all have, top left",
+            ),
+            argument(
                 "--weights", type=Path, metavar="FILE", help="also write the weight maps, .npz"
             ),
             argument(

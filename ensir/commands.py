@@ -6,7 +6,7 @@ Heavy imports stand inside the functions, so that `--help` starts at once.
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -54,36 +54,31 @@ def fuse(given: Namespace, on_progress: OnProgress) -> Answer:
     _check_output(given.output, [".png"], inputs)
     if given.weights is not None:
         _check_output(given.weights, [".npz"], inputs)
-    import torch
-
     from ensir import read_table
-    from ensir.images import in_16_bits, in_one_depth, read_picture, write_image
-    from ensir.metrics import rounded
+    from ensir.ensemble.levels import deepest
+    from ensir.images import fused_picture, write_image
+    from ensir.intake import in_one_depth, take_in
     from ensir.weight_files import weights_bytes
 
     table = read_table(given.table, given.names)
     _check_order(given.pictures, table.candidate_names)
-    pictures = [read_picture(path) for path in given.pictures]
-    candidates = in_one_depth([picture.values for picture in pictures])
+    pairs = list(zip(table.candidate_names, given.pictures, strict=True))
+    taken = take_in(dict(pairs), crop=given.crop)
+    candidates = in_one_depth(taken.pictures)
     fusion = table.fuse(candidates)
-    is_deep = candidates[0].dtype == torch.uint16
-    alpha = pictures[0].alpha
-    if alpha is not None and is_deep:
-        (alpha,) = in_one_depth([alpha, candidates[0]])[:1]
-    image = in_16_bits(fusion.image) if is_deep else rounded(fusion.image)
-    write_image(given.output, image, alpha)
+    fused = fused_picture(fusion.image, deepest(list(candidates.values())), taken.alpha)
+    write_image(given.output, fused.values, fused.alpha)
     if given.weights is not None:
         write_whole(given.weights, weights_bytes(fusion, table.candidate_names))
     _, height, width = fusion.image.shape
-    pairs = zip(table.candidate_names, given.pictures, strict=True)
     return Answer(
         {
             "fused": given.output,
             "weights": given.weights,
             "width": width,
             "height": height,
-            "bits": 16 if is_deep else 8,
-            "notes": [note for picture in pictures for note in picture.notes],
+            "bits": 8 * fused.values.element_size(),
+            "notes": list(taken.notes),
             "candidates": [{"candidate": name, "picture": path} for name, path in pairs],
         }
     )
@@ -116,17 +111,13 @@ def show(given: Namespace, on_progress: OnProgress) -> Answer:
     from ensir.ensemble.lookup_table import LookupTable
     from ensir.statistics_files import STATISTICS_FORMAT
     from ensir.summaries import about_statistics, about_table
-    from ensir.table_files import TABLE_FORMAT, read_reference
-    from ensir.torch_archive import is_torch_archive
+    from ensir.table_files import TABLE_FORMAT, is_released_table, read_reference
 
     found = read_reference(given.file, given.names)
     if not isinstance(found, LookupTable):
         return Answer({"format": STATISTICS_FORMAT, **about_statistics(found)})
-    with given.file.open("rb") as file:
-        is_released = is_torch_archive(file.read(4))
-    return Answer(
-        {"format": "released table" if is_released else TABLE_FORMAT, **about_table(found)}
-    )
+    form = "released table" if is_released_table(given.file) else TABLE_FORMAT
+    return Answer({"format": form, **about_table(found)})
 
 
 def convert(given: Namespace, on_progress: OnProgress) -> Answer:
@@ -177,22 +168,27 @@ def restore(given: Namespace, on_progress: OnProgress) -> Answer:
     outputs = [given.output / model / f"{name}.png" for model in given.models for name in names]
     for output in outputs:
         _check_not_input(output, given.pictures)
-    from ensir.images import read_image, write_image
-    from ensir.restorers import restore_with
+    from ensir.ensemble.levels import levels_of
+    from ensir.images import read_picture, write_image
+    from ensir.restorers import depth_notes, restore_with
 
-    restored = []
+    restored: list[Mapping[str, object]] = []
+    notes: list[str] = []
     for place, (path, name) in enumerate(zip(given.pictures, names, strict=True)):
 
         def on_part(done: int, total: int, before: int = place) -> None:
             on_progress(before * total + done, len(names) * total)
 
-        candidates = restore_with(given.models, read_image(path), on_part, lambda: False)
+        picture = read_picture(path)
+        alpha = None if picture.alpha is None else levels_of(picture.alpha)
+        notes += [*picture.notes, *depth_notes(picture.values)]
+        candidates = restore_with(given.models, picture.values, on_part, lambda: False)
         for model, candidate in candidates.items():
             output = given.output / model / f"{name}.png"
             output.parent.mkdir(parents=True, exist_ok=True)
-            write_image(output, candidate)
+            write_image(output, candidate, alpha)
             restored.append({"picture": path, "model": model, "candidate": output})
-    return Answer({"restored": restored})
+    return Answer({"restored": restored, "notes": notes})
 
 
 def models(given: Namespace, on_progress: OnProgress) -> Answer:
@@ -222,8 +218,8 @@ def _gathered(given: Namespace, on_progress: OnProgress) -> ReferenceStatistics:
     if not given.candidates:
         there = sorted(path.name for path in given.reference.iterdir() if path.is_dir())
         raise InputError(
-            f"{shown_name(given.reference)} is a folder with {', '.join(there) or 'no folder'}: "
-            "say by --candidates which hold candidates, in the order of the table"
+            f"{shown_name(given.reference)} holds {', '.join(there) or 'no folders'}: "
+            "say by --candidates which are those of candidates, in the order of the table"
         )
     import torch
 
@@ -268,7 +264,12 @@ def _check_not_input(path: Path, inputs: Sequence[Path]) -> None:
 
 
 def _check_order(pictures: Sequence[Path], names: Sequence[str]) -> None:
-    """Refuses pictures whose files or folders are called like the candidates in another order."""
+    """Refuses too many, too few, or pictures called like the candidates in another order."""
+    if len(pictures) != len(names):
+        raise InputError(
+            f"this table was fitted for {', '.join(names)} in this order; got {len(pictures)} "
+            f"candidate{'s' * (len(pictures) != 1)}: give one picture for each"
+        )
     for said in ([path.stem for path in pictures], [path.parent.name for path in pictures]):
         if sorted(said) == sorted(names) and said != list(names):
             raise InputError(

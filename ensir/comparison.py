@@ -5,27 +5,32 @@ Everything here is a plain value or a uint8 picture; no numerics are left to the
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
 
 from ensir.ensemble.baselines import average
 from ensir.ensemble.bin_statistics import gather_statistics
-from ensir.ensemble.bins import Bins, levels_of
-from ensir.ensemble.fusion import EVERYTHING, Fusion, values_of
+from ensir.ensemble.bins import Bins
+from ensir.ensemble.fusion import EVERYTHING, Fusion
+from ensir.ensemble.levels import deepest, levels_of, values_of
 from ensir.ensemble.lookup_table import LookupTable, Origin
 from ensir.ensemble.mixture import Mixture
 from ensir.errors import InputError
 from ensir.fitting import BinSetFits, fit_statistics
-from ensir.metrics import SMALLEST_SSIM_SIDE, psnr, rounded, ssim
+from ensir.images import Picture, fused_picture
+from ensir.intake import in_one_depth, require_one_size
+from ensir.metrics import SMALLEST_SSIM_SIDE, psnr, ssim
 from ensir.reference_set import ReferenceStatistics
 
 PIXEL_COLUMNS = ("", "value", "weight", "before EM", "bin", "mean ± σ")
 CHANNELS = ("red", "green", "blue")
-# Layers of our own; a candidate of such a name could not be told from them.
+# Pictures and maps of our own; a candidate of such a name could not be told from them.
 FUSED, AVERAGE, INPUT, TRUTH = "fused", "average", "input", "ground truth"
+LARGEST_WEIGHT, GAIN = "largest weight", "gain over average"
+WEIGHT_OF, ERROR_OF = "weight of ", "error of "
 # Rows of a map worked on at once, so that all weights or errors of a large picture never stand
 # in memory together.
 ROWS_AT_ONCE = 256
@@ -44,13 +49,17 @@ ORIGIN_WORDS = {
 class Comparison:
     """One picture, its candidates and their fusion."""
 
-    candidates: dict[str, Tensor]  # by name, (3, H, W) uint8
-    degraded: Tensor | None  # what the restorers were given
-    truth: Tensor | None  # ground truth
+    candidates: dict[str, Tensor]  # by name, (3, H, W), all uint8 or all uint16
+    degraded: Tensor | None  # what the restorers were given, uint8 or uint16
+    truth: Tensor | None  # ground truth, uint8 or uint16
+    alpha: Tensor | None  # (H, W), put back into the result; None where every pixel is opaque
+    notes: tuple[str, ...]  # what the user would not see of the pictures, a sentence each
     table: LookupTable | None  # None: the average is all there is
     fits: BinSetFits | None  # None: the table came without its statistics
     fusion: Fusion
     averaged: Fusion
+    # PSNR and SSIM of `scored` by name, each computed when first asked for.
+    known_scores: dict[str, tuple[float, float | None]] = field(default_factory=dict)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -59,27 +68,23 @@ class Comparison:
         return width, height
 
     @property
-    def layers(self) -> dict[str, Tensor]:
-        """Every picture there is, by the name shown, (3, H, W) uint8."""
-        layers = {FUSED: self.fused, AVERAGE: rounded(self.averaged.image), **self.candidates}
-        if self.degraded is not None:
-            layers[INPUT] = self.degraded
-        if self.truth is not None:
-            layers[TRUTH] = self.truth
-        return layers
-
-    @property
-    def fused(self) -> Tensor:
-        """The fused picture rounded half up, (3, H, W) uint8."""
-        return rounded(self.fusion.image)
-
-    @property
     def scored(self) -> dict[str, Tensor]:
         """What is held against the ground truth, (3, H, W): fused and average not yet rounded."""
         pictures = {FUSED: self.fusion.image, AVERAGE: self.averaged.image, **self.candidates}
         if self.degraded is not None:
             pictures[INPUT] = self.degraded
         return pictures
+
+    @property
+    def pictures(self) -> dict[str, Tensor]:
+        """Every picture there is, (3, H, W), uint8, uint16 or float32."""
+        return self.scored if self.truth is None else {**self.scored, TRUTH: self.truth}
+
+    @property
+    def fused(self) -> Picture:
+        """The fused picture to keep: with 16 bits if any came in, and as transparent as it came."""
+        came = [*self.candidates.values(), *([] if self.degraded is None else [self.degraded])]
+        return fused_picture(self.fusion.image, deepest(came), self.alpha)
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,12 +109,12 @@ class PixelInspection:
     x: int
     y: int
     candidate_names: tuple[str, ...]
-    values: dict[str, tuple[float, ...]]  # by layer, a value for each channel, 0..255
+    values: dict[str, tuple[float, ...]]  # by picture, a value for each channel, 0..255
     weights: dict[str, tuple[float, ...]]  # by candidate, a weight for each channel
     bin_sets: tuple[BinSetInspection, ...]  # one for each channel; empty without a table
 
     def rows(self, channel: int) -> list[list[str]]:
-        """One channel as a table: PIXEL_COLUMNS for each layer, empty where one has no meaning."""
+        """One channel as a table: PIXEL_COLUMNS for each picture, empty where it has none."""
         bin_set = self.bin_sets[channel] if self.bin_sets else None
         rows = []
         for name, values in self.values.items():
@@ -133,30 +138,26 @@ def compare(
     *,
     degraded: Tensor | None = None,
     truth: Tensor | None = None,
+    alpha: Tensor | None = None,
+    notes: Sequence[str] = (),
     reference: ReferenceStatistics | LookupTable | None = None,
     bin_width: int = 32,
     method: str = "em",
 ) -> Comparison:
-    """Fuses candidates (3, H, W) uint8 by name, with weights from `reference`.
+    """Fuses candidates (3, H, W) uint8 or uint16 by name, with weights from `reference`.
 
     Statistics are fitted at `bin_width`, for these candidates alone; a table is taken as it is,
     and the candidates in its order; without either they are averaged. Raises InputError where
     sizes or names do not fit.
     """
-    if len(candidates) < 2:
-        raise InputError(f"two or more candidates are needed to fuse, got {len(candidates)}")
-    taken = {FUSED, AVERAGE, INPUT, TRUTH} & set(candidates)
-    if taken:
-        raise InputError(f"a candidate cannot be called {min(taken)!r} here: rename it")
+    check_names(candidates)
     if isinstance(reference, LookupTable) and set(reference.candidate_names) == set(candidates):
         candidates = {name: candidates[name] for name in reference.candidate_names}
+    others = {INPUT: degraded, TRUTH: truth}
+    given = {**candidates, **{name: one for name, one in others.items() if one is not None}}
+    require_one_size(given)
+    candidates = in_one_depth(candidates)
     averaged = average(candidates)
-    for name, picture in (("the input", degraded), ("the ground truth", truth)):
-        if picture is not None and picture.shape != averaged.image.shape:
-            raise InputError(
-                f"{name} is {_size(picture)}, but the candidates are {_size(averaged.image)}: "
-                "give pictures of one size"
-            )
     fits, table = None, None
     if isinstance(reference, ReferenceStatistics):
         chosen = reference.of_candidates(tuple(candidates))
@@ -165,9 +166,11 @@ def compare(
     elif reference is not None:
         table = reference
     return Comparison(
-        dict(candidates),
+        candidates,
         degraded,
         truth,
+        alpha,
+        tuple(notes),
         table,
         fits,
         averaged if table is None else table.fuse(candidates),
@@ -175,24 +178,58 @@ def compare(
     )
 
 
+def fuse_again(
+    comparison: Comparison,
+    *,
+    reference: ReferenceStatistics | LookupTable | None,
+    bin_width: int,
+    method: str,
+) -> Comparison:
+    """The same candidates fused with other weights; the scores of what stays are kept."""
+    again = compare(
+        comparison.candidates,
+        degraded=comparison.degraded,
+        truth=comparison.truth,
+        alpha=comparison.alpha,
+        notes=comparison.notes,
+        reference=reference,
+        bin_width=bin_width,
+        method=method,
+    )
+    kept = {name: score for name, score in comparison.known_scores.items() if name != FUSED}
+    again.known_scores.update(kept)
+    return again
+
+
+def with_truth(comparison: Comparison, truth: Tensor) -> Comparison:
+    """The same comparison held against another ground truth, (3, H, W) uint8 or uint16."""
+    require_one_size({**comparison.candidates, TRUTH: truth})
+    return replace(comparison, truth=truth, known_scores={})
+
+
+def check_names(candidates: Collection[str]) -> None:
+    """Raises InputError for fewer than two candidates, and for names that mean something here."""
+    if len(candidates) < 2:
+        raise InputError(f"two or more candidates are needed to fuse, got {len(candidates)}")
+    ours = {FUSED, AVERAGE, INPUT, TRUTH, LARGEST_WEIGHT, GAIN}
+    for name in candidates:
+        if name in ours or name.startswith((WEIGHT_OF, ERROR_OF)):
+            raise InputError(f"a candidate cannot be called {name!r} here: rename it")
+
+
 def statistics_of_truth(
     candidates: Mapping[str, Tensor], truth: Tensor, bin_width: int
 ) -> ReferenceStatistics:
     """The picture as its own reference set: what a table would say that has seen the answer."""
-    pictures = list(candidates.values())
-    for name, picture in candidates.items():
-        if picture.shape != truth.shape:
-            raise InputError(
-                f"the ground truth is {_size(truth)}, but {name} is {_size(picture)}: "
-                "give pictures of one size"
-            )
-    bins = Bins(bin_width, len(pictures))
-    statistics = gather_statistics(torch.stack(pictures), truth, bins)
+    require_one_size({**candidates, TRUTH: truth})
+    levels = torch.stack([levels_of(picture) for picture in candidates.values()])
+    bins = Bins(bin_width, len(levels))
+    statistics = gather_statistics(levels, levels_of(truth), bins)
     return ReferenceStatistics(statistics, tuple(candidates), ("this picture",), 1)
 
 
 def scores(comparison: Comparison) -> list[list[str]]:
-    """PSNR (dB) and SSIM against the ground truth in RGB: layer, PSNR, gain over the average, SSIM.
+    """PSNR (dB) and SSIM against the ground truth in RGB: picture, PSNR, gain over average, SSIM.
 
     The fused picture and the average are scored before rounding, as the paper does. Empty without
     a ground truth.
@@ -200,15 +237,19 @@ def scores(comparison: Comparison) -> list[list[str]]:
     truth = comparison.truth
     if truth is None:
         return []
-    base = psnr(comparison.averaged.image, truth)
-    rows = []
+    large_enough = min(truth.shape[1:]) >= SMALLEST_SSIM_SIDE
+    known = comparison.known_scores
     for name, picture in comparison.scored.items():
-        decibel = psnr(picture, truth)
+        if name not in known:
+            known[name] = psnr(picture, truth), ssim(picture, truth) if large_enough else None
+    base, _ = known[AVERAGE]
+    rows = []
+    for name in comparison.scored:
+        decibel, similarity = known[name]
         gain = 0.0 if decibel == base else decibel - base  # two perfect pictures are equal
-        large_enough = min(truth.shape[1:]) >= SMALLEST_SSIM_SIDE
-        similarity = f"{ssim(picture, truth):.4f}" if large_enough else "–"
-        row = [name, f"{decibel:.2f}", f"{gain:+.3f}", similarity]
-        rows.append([cell.replace("inf", "∞") for cell in row])
+        said = "–" if similarity is None else f"{similarity:.4f}"
+        cells = (f"{decibel:.2f}", f"{gain:+.3f}", said)
+        rows.append([name, *(cell.replace("inf", "∞").replace("-", "−") for cell in cells)])
     return rows
 
 
@@ -220,7 +261,7 @@ def weight_maps(comparison: Comparison, channel: int | None = None) -> dict[str,
     width, height = comparison.size
     maps = torch.empty(len(comparison.candidates), height, width, dtype=torch.uint8)
     for rows, weights in _weights(comparison, channel):
-        maps[:, rows] = _nearest_levels(weights * 255)
+        maps[:, rows] = levels_of(weights * 255)
     return dict(zip(comparison.candidates, maps, strict=True))
 
 
@@ -241,19 +282,19 @@ def largest_weights(comparison: Comparison, channel: int | None = None) -> Tenso
 
 
 def error_map(comparison: Comparison, name: str) -> Tensor:
-    """The error of a layer at each pixel as levels, 255 for LARGEST_SHOWN_ERROR, (H, W) uint8.
+    """The error of a picture at each pixel as levels, 255 for LARGEST_SHOWN_ERROR, (H, W) uint8.
 
     The mean over the channels of the absolute difference to the ground truth; larger ones are cut.
     """
     width, height = comparison.size
     shown = torch.empty(height, width, dtype=torch.uint8)
     for rows, errors in _errors(comparison, name):
-        shown[rows] = _nearest_levels(errors * (255 / LARGEST_SHOWN_ERROR))
+        shown[rows] = levels_of(errors * (255 / LARGEST_SHOWN_ERROR))
     return shown
 
 
 def mean_error(comparison: Comparison, name: str) -> float:
-    """The mean absolute difference of a layer to the ground truth, in levels, nothing cut."""
+    """The mean absolute difference of a picture to the ground truth, in levels, nothing cut."""
     width, height = comparison.size
     return sum(float(errors.sum()) for _, errors in _errors(comparison, name)) / (width * height)
 
@@ -269,7 +310,7 @@ def gain_map(comparison: Comparison) -> Tensor:
     both = zip(_errors(comparison, AVERAGE), _errors(comparison, FUSED), strict=True)
     for (rows, averaged), (_, fused) in both:
         gain = (averaged - fused).clamp(-LARGEST_SHOWN_GAIN, LARGEST_SHOWN_GAIN)
-        shown[rows] = _nearest_levels(128 + gain * (127 / LARGEST_SHOWN_GAIN))
+        shown[rows] = levels_of(128 + gain * (127 / LARGEST_SHOWN_GAIN))
     return shown
 
 
@@ -282,13 +323,14 @@ def inspect_pixel(comparison: Comparison, x: int, y: int) -> PixelInspection:
     """Everything about the pixel in column x and row y, both from 0."""
     width, height = comparison.size
     for name, value, end in (("x", x, width), ("y", y, height)):
-        if not 0 <= value < end:
-            raise InputError(f"{name} goes from 0 to {end - 1} in this picture, got {value}")
+        if type(value) is not int or not 0 <= value < end:
+            raise InputError(
+                f"{name} is a whole number from 0 to {end - 1} in this picture, got {value!s:.40}"
+            )
     weights = comparison.fusion.weights_at(y, x)
-    exact = comparison.scored
     values = {
-        name: tuple(exact.get(name, layer)[:, y, x].tolist())
-        for name, layer in comparison.layers.items()
+        name: tuple(values_of(picture[:, y, x]).tolist())
+        for name, picture in comparison.pictures.items()
     }
     names = tuple(comparison.candidates)
     ordered = [*names, *(name for name in values if name not in names)]
@@ -304,9 +346,12 @@ def inspect_pixel(comparison: Comparison, x: int, y: int) -> PixelInspection:
 
 def most_disputed_pixel(comparison: Comparison) -> tuple[int, int]:
     """x and y of the pixel whose candidates lie furthest apart, all channels together."""
-    levels = torch.stack(list(comparison.candidates.values())).int()
-    spread = (levels.amax(0) - levels.amin(0)).sum(0)
-    y, x = divmod(int(spread.argmax()), spread.shape[1])
+    spread = []
+    for rows in _bands(comparison):
+        levels = torch.stack([levels_of(c[:, rows]) for c in comparison.candidates.values()]).int()
+        spread.append((levels.amax(0) - levels.amin(0)).sum(0))
+    width, _ = comparison.size
+    y, x = divmod(int(torch.cat(spread).argmax()), width)
     return x, y
 
 
@@ -318,7 +363,7 @@ def _weights(comparison: Comparison, channel: int | None) -> Iterator[tuple[slic
 
 
 def _errors(comparison: Comparison, name: str) -> Iterator[tuple[slice, Tensor]]:
-    """Bands of rows, and the mean absolute error of a layer there (rows, W) float64."""
+    """Bands of rows, and the mean absolute error of a picture there (rows, W) float64."""
     truth = comparison.truth
     if truth is None:
         raise InputError("errors need a ground truth: add one first")
@@ -331,10 +376,6 @@ def _bands(comparison: Comparison) -> Iterator[slice]:
     _, height = comparison.size
     for top in range(0, height, ROWS_AT_ONCE):
         yield slice(top, top + ROWS_AT_ONCE)
-
-
-def _nearest_levels(values: Tensor) -> Tensor:
-    return (values + 0.5).floor().clamp(0, 255).to(torch.uint8)
 
 
 def _bin_sets(comparison: Comparison, x: int, y: int) -> tuple[BinSetInspection, ...]:
@@ -384,7 +425,3 @@ def inspect_bin_set(
         first,
         fitted,
     )
-
-
-def _size(picture: Tensor) -> str:
-    return f"{picture.shape[-1]} × {picture.shape[-2]}"

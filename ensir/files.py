@@ -1,4 +1,4 @@
-"""Writing files so that no reader ever meets half of one, and naming them to people."""
+"""Reading and writing whole files, never half of one, and naming them to people."""
 
 import contextlib
 import hashlib
@@ -10,14 +10,23 @@ from ensir.errors import InputError
 from ensir.limits import MOST_NAME
 
 
-def shown_name(path: Path) -> str:
+def shown_name(path: Path, owner: str | None = None) -> str:
     """The name of a file as a sentence may show it: no folder, printable, at most 80 characters.
+
+    Whose file it is, its `owner`, stands behind it unless the file is called so.
 
     >>> shown_name(Path("/home/ann/rain\\u202egpj.png"))  # a character that reverses what follows
     'raingpj.png'
+    >>> shown_name(Path("MPRNet/0.png"), owner="MPRNet")
+    '0.png (MPRNet)'
     """
-    name = "".join(character for character in path.name if character.isprintable())
-    return name if len(name) <= MOST_NAME else name[: MOST_NAME - 1] + "…"
+    if not path.name:  # of "", "." and "/"
+        return "this folder"
+    name = "".join(character for character in path.name if character.isprintable()).strip()
+    if len(name) > MOST_NAME:
+        name = name[: MOST_NAME - 1] + "…"
+    name = name or "a file without a name"
+    return name if owner in (None, Path(name).stem) else f"{name} ({owner})"
 
 
 def is_name(value: object) -> bool:
@@ -32,6 +41,30 @@ def digest(data: bytes) -> str:
     'e3b0c44298fc1c14'
     """
     return hashlib.sha256(data).hexdigest()
+
+
+def read_whole(path: Path, name: str, most_bytes: int) -> bytes:
+    """The bytes of a file that sentences call `name`.
+
+    Raises InputError where there is none, or a larger one.
+    """
+    try:
+        if not path.exists():
+            raise InputError(f"{name} is not there: check its name and folder")
+        if not path.is_file():  # reading a pipe would wait for ever
+            raise InputError(f"{name} is not a file: choose one")
+        with path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            if size > most_bytes:
+                raise InputError(
+                    f"{name} has more than {most_bytes / 2**20:.4g} MB, the limit here: "
+                    "choose a smaller file"
+                )
+            return file.read(size)
+    except OSError as error:
+        raise InputError(
+            f"{name} cannot be read ({error.strerror}): check that you may open it"
+        ) from None
 
 
 def write_whole(path: Path, data: bytes) -> None:

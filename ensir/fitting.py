@@ -93,7 +93,7 @@ def gather_reference_set(
         if on_progress is not None:
             on_progress(place + 1, len(reference_set))
     if total is None:
-        raise InputError("a reference set needs at least one picture, got none")
+        raise InputError("a reference set needs at least one picture, got none: add one")
     return ReferenceStatistics(
         total, reference_set.candidate_names, (reference_set.name,), len(reference_set)
     )
@@ -227,10 +227,12 @@ def check_choices(
     method: str, prior: Sequence[float] | None, first_weights: str, members: int
 ) -> None:
     """Raises InputError for choices that no fit of so many candidates can use."""
-    if method not in METHODS:
-        raise InputError(f"a method is {' or '.join(METHODS)}, got {method}")
+    if method not in tuple(METHODS):  # a list is no key, but can be compared
+        raise InputError(f"a method is {' or '.join(METHODS)}, got {method!r:.80}")
     if first_weights not in FIRST_WEIGHTS:
-        raise InputError(f"first weights are {' or '.join(FIRST_WEIGHTS)}, got {first_weights}")
+        raise InputError(
+            f"first weights are {' or '.join(FIRST_WEIGHTS)}, got {first_weights!r:.80}"
+        )
     if method == "published" and first_weights != "released":
         raise InputError("the published method starts from the released weights: use em instead")
     if prior is None:
@@ -238,7 +240,8 @@ def check_choices(
     numbers = [float(weight) for weight in prior]
     if len(numbers) != members or not all(weight >= 0 for weight in numbers):
         raise InputError(
-            f"a prior has {members} numbers of at least 0, one for each candidate; got {numbers}"
+            f"a prior has {members} numbers of at least 0, one for each candidate; "
+            f"got {numbers!r:.80}"
         )
     if abs(sum(numbers) - 1) > 1e-6:
         raise InputError(f"the weights of a prior add up to 1, got {sum(numbers):g}")

@@ -6,7 +6,6 @@ known before it is decoded; and whatever is wrong with it ends in one sentence t
 
 from __future__ import annotations
 
-import os
 import threading
 import warnings
 from dataclasses import dataclass
@@ -20,10 +19,10 @@ from PIL import ExifTags, Image
 from PIL.ImageFile import ImageFile
 from torch import Tensor
 
-from ensir.ensemble.bins import levels_of
+from ensir.ensemble.levels import in_depth, levels_of
 from ensir.errors import InputError
-from ensir.files import shown_name, write_whole
-from ensir.limits import LEVEL_OF_16_BITS, LONGEST_SIDE, MOST_PICTURE_BYTES, MOST_PIXELS
+from ensir.files import read_whole, shown_name, write_whole
+from ensir.limits import LONGEST_SIDE, MOST_PICTURE_BYTES, MOST_PIXELS
 from ensir.picture_formats import FORMATS, PictureFormat, declared_size, has_16_bit_colour
 
 PICTURE_ENDINGS = tuple(dict.fromkeys(ending for kind in FORMATS for ending in kind.endings))
@@ -60,23 +59,20 @@ class Picture:
     @property
     def levels(self) -> Tensor:
         """As it is shown: 8-bit levels, composited on white, (3, H, W) uint8."""
-        levels = levels_of(self.values)
-        if self.alpha is None:
-            return levels
-        alpha = levels_of(self.alpha).int()
-        return ((levels * alpha + 255 * (255 - alpha) + 127) // 255).to(torch.uint8)
+        return on_white(levels_of(self.values), self.alpha)
 
 
-def read_picture(path: Path) -> Picture:
+def read_picture(path: Path, owner: str | None = None) -> Picture:
     """The picture in a PNG, JPEG, WebP, TIFF or BMP file, with its depth and transparency.
 
     Grey, palette and CMYK become RGB by Pillow's rules; of several frames the first is read;
     colour profiles are ignored: values stay as stored. The notes say so.
 
-    Raises InputError, one sentence with the name of the file, for whatever cannot be read.
+    Raises InputError, one sentence with the name of the file and its `owner` as `shown_name` gives
+    it, for whatever cannot be read.
     """
-    name = shown_name(path)
-    data = _read_bytes(path, name)
+    name = shown_name(path, owner)
+    data = read_whole(path, name, MOST_PICTURE_BYTES)
     kind = next((kind for kind in FORMATS if kind.begins(data)), None)
     if kind is None:
         raise InputError(
@@ -86,7 +82,7 @@ def read_picture(path: Path) -> Picture:
         with _DECODING, warnings.catch_warnings():
             warnings.simplefilter("ignore")
             warnings.filterwarnings("error", message="(?i).*(corrupt|truncated).*")
-            return _decode(name, data, kind)
+            return _decode(path, name, data, kind)
     except InputError:
         raise
     except MemoryError:
@@ -95,29 +91,28 @@ def read_picture(path: Path) -> Picture:
         raise InputError(f"{name} {_fault(error, data, kind)}") from None
 
 
-def read_image(path: Path) -> Tensor:
+def read_image(path: Path, owner: str | None = None) -> Tensor:
     """The picture in a file as it is shown: uint8 (3, H, W), RGB, upright, on white.
 
     Raises InputError as `read_picture` does.
     """
-    return read_picture(path).levels
+    return read_picture(path, owner).levels
 
 
-def in_one_depth(pictures: list[Tensor]) -> list[Tensor]:
-    """The same pictures, all with 16 bits if any has them: 8-bit values times 257, exactly."""
-    if all(picture.dtype == torch.uint8 for picture in pictures):
-        return pictures
-    return [
-        picture
-        if picture.dtype == torch.uint16
-        else (picture.int() * LEVEL_OF_16_BITS).to(torch.uint16)
-        for picture in pictures
-    ]
+def on_white(levels: Tensor, alpha: Tensor | None) -> Tensor:
+    """What is seen of levels (3, H, W) uint8 on white paper; alpha (H, W) is None where opaque."""
+    if alpha is None:
+        return levels
+    opacity = levels_of(alpha).int()
+    return ((levels * opacity + 255 * (255 - opacity) + 127) // 255).to(torch.uint8)
 
 
-def in_16_bits(image: Tensor) -> Tensor:
-    """Values 0..255 of any type as 0..65535, rounded half up, uint16."""
-    return (image.double() * LEVEL_OF_16_BITS + 0.5).floor().int().to(torch.uint16)
+def fused_picture(image: Tensor, depth: torch.dtype, alpha: Tensor | None) -> Picture:
+    """A fused image (3, H, W) as the picture to keep: in the depth, and as transparent, as it came.
+
+    `depth` is torch.uint8 or torch.uint16; `alpha` (H, W) may have either.
+    """
+    return Picture(in_depth(image, depth), None if alpha is None else in_depth(alpha, depth), ())
 
 
 def encode_png(image: Tensor, alpha: Tensor | None = None) -> bytes:
@@ -145,7 +140,9 @@ def encode_png(image: Tensor, alpha: Tensor | None = None) -> bytes:
         [cv2.IMWRITE_PNG_COMPRESSION, 1],
     )
     if not done:
-        raise InputError(f"an image of {tuple(image.shape)} cannot be stored as a PNG")
+        raise InputError(
+            f"an image of {tuple(image.shape)} cannot be stored as a PNG: make it smaller"
+        )
     return bytes(encoded)
 
 
@@ -156,34 +153,14 @@ def write_image(path: Path, image: Tensor, alpha: Tensor | None = None) -> None:
     write_whole(path, encode_png(image, alpha))
 
 
-def _read_bytes(path: Path, name: str) -> bytes:
-    try:
-        if not path.exists():
-            raise InputError(f"{name} is not there: check its name and folder")
-        if not path.is_file():  # reading a pipe would wait for ever
-            raise InputError(f"{name} is not a file: choose a picture file")
-        with path.open("rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            if size > MOST_PICTURE_BYTES:
-                raise InputError(
-                    f"{name} has {size / 2**20:.4g} MB; "
-                    f"the limit here is {MOST_PICTURE_BYTES / 2**20:.4g} MB: make it smaller"
-                )
-            return file.read(size)
-    except OSError as error:
-        raise InputError(
-            f"{name} cannot be read ({error.strerror}): check that you may open it"
-        ) from None
-
-
-def _decode(name: str, data: bytes, kind: PictureFormat) -> Picture:
+def _decode(path: Path, name: str, data: bytes, kind: PictureFormat) -> Picture:
     """What `read_picture` returns; InputError for sizes and colours, else Pillow's own errors."""
     declared = declared_size(data)
     if declared:
         _require_size(name, *declared)
     with kind.open(BytesIO(data)) as image:
         _require_size(name, *image.size)
-        notes = _notes(name, image, kind)
+        notes = _notes(path, name, image, kind)
         image.load()
         orientation = image.getexif().get(ExifTags.Base.Orientation)
         if has_16_bit_colour(image, data):
@@ -203,10 +180,10 @@ def _decode(name: str, data: bytes, kind: PictureFormat) -> Picture:
     return Picture(upright(values), None if alpha is None else upright(alpha), notes)
 
 
-def _notes(name: str, image: ImageFile, kind: PictureFormat) -> tuple[str, ...]:
+def _notes(path: Path, name: str, image: ImageFile, kind: PictureFormat) -> tuple[str, ...]:
     """What a user would not see, but should know."""
     notes = []
-    if Path(name).suffix.lower() not in kind.endings:
+    if path.suffix.lower() not in kind.endings:
         notes.append(f"{name} is a {kind.name} image, whatever its name says")
     if image.mode == "CMYK":
         notes.append(f"{name} has printing colours (CMYK): other programs may convert them apart")
@@ -249,13 +226,13 @@ def _deep_planes(data: bytes) -> tuple[Planes, Planes | None]:
 def _require_size(name: str, width: int, height: int) -> None:
     if width * height > MOST_PIXELS:
         raise InputError(
-            f"{name} is {width} × {height} pixels ({width * height / 1e6:.4g} million); "
-            f"the limit here is {MOST_PIXELS / 1e6:.4g} million: make it smaller"
+            f"{name} is {width} × {height} pixels, more than {MOST_PIXELS / 1e6:.4g} million, "
+            "the limit here: make it smaller"
         )
     if max(width, height) > LONGEST_SIDE:
         raise InputError(
-            f"{name} is {width} × {height} pixels; a side may have {LONGEST_SIDE} here: "
-            "make it smaller"
+            f"{name} is {width} × {height} pixels; a side may have {LONGEST_SIDE} pixels "
+            "here: make it smaller"
         )
 
 

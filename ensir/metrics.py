@@ -1,18 +1,24 @@
 """How close an image is to its ground truth.
 
-Values are levels, 0 to 255: the range is never guessed from the image. All is computed in float64.
+Values are levels, 0 to 255, or 16 bits on the same scale: the range is never guessed from the
+image. All is computed in float64.
 """
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from ensir.ensemble.levels import values_of
 from ensir.errors import InputError
 
 PEAK = 255.0
 SMALLEST_SSIM_SIDE = 11  # taps of the gaussian window
+WINDOW_RADIUS = SMALLEST_SSIM_SIDE // 2
+# Rows of a channel that SSIM works on at once: what it needs of them stays in the cache.
+ROWS_AT_ONCE = 64
 
 
 @dataclass(frozen=True)
@@ -30,7 +36,7 @@ def score(image: Tensor, truth: Tensor, *, crop: int = 0) -> Scores:
 
     `crop` pixels are left out on each side: by custom 4 for super-resolution, else 0.
     """
-    image, truth = _pair(image, truth, crop)
+    image, truth = _inside(image, truth, crop)
     image_y, truth_y = luma(image), luma(truth)
     large_enough = min(truth.shape[1:]) >= SMALLEST_SSIM_SIDE
     return Scores(
@@ -50,13 +56,17 @@ def psnr(image: Tensor, truth: Tensor, *, crop: int = 0) -> float:
     >>> round(psnr(black + 25.5, black), 9)  # a tenth of the range
     20.0
     """
-    image, truth = _pair(image, truth, crop)
-    mean_squared_error = float((image - truth).square().mean())
-    if math.isnan(mean_squared_error):
+    image, truth = _inside(image, truth, crop)
+    # Channel by channel: both in float64 at once would be large.
+    squared_error = sum(
+        float((values_of(one) - values_of(other)).square_().sum())
+        for one, other in zip(image, truth, strict=True)
+    )
+    if math.isnan(squared_error):
         raise InputError("an image to score has values that are not numbers: restore it again")
-    if mean_squared_error == 0:
+    if squared_error == 0:
         return math.inf
-    return 10 * math.log10(PEAK**2 / mean_squared_error)
+    return 10 * math.log10(PEAK**2 * truth.numel() / squared_error)
 
 
 def ssim(image: Tensor, truth: Tensor, *, crop: int = 0) -> float:
@@ -66,25 +76,26 @@ def ssim(image: Tensor, truth: Tensor, *, crop: int = 0) -> float:
     (2004), without their down-sampling. Both (C, H, W), 0 to 255, any type, at least 11 × 11 after
     `crop` pixels are left out on each side.
     """
-    from skimage.metrics import structural_similarity
-
-    image, truth = _pair(image, truth, crop)
-    height, width = truth.shape[1:]
+    image, truth = _inside(image, truth, crop)
+    _, height, width = truth.shape
     if min(height, width) < SMALLEST_SSIM_SIDE:
         raise InputError(
             f"SSIM needs at least {SMALLEST_SSIM_SIDE} × {SMALLEST_SSIM_SIDE} pixels, "
             f"got {width} × {height}: choose a larger picture"
         )
-    similarity = structural_similarity(
-        image.numpy(),
-        truth.numpy(),
-        gaussian_weights=True,
-        sigma=1.5,
-        use_sample_covariance=False,
-        data_range=PEAK,
-        channel_axis=0,
-    )
-    return float(similarity)
+    bands = [
+        (channel, slice(top, top + ROWS_AT_ONCE + 2 * WINDOW_RADIUS))
+        for channel in range(len(truth))
+        for top in range(0, height - 2 * WINDOW_RADIUS, ROWS_AT_ONCE)
+    ]
+
+    def similarity(band: tuple[int, slice]) -> float:
+        return _similarity(image[band], truth[band])
+
+    with ThreadPoolExecutor(torch.get_num_threads()) as pool:
+        total = sum(pool.map(similarity, bands))
+    windows = len(truth) * (height - 2 * WINDOW_RADIUS) * (width - 2 * WINDOW_RADIUS)
+    return total / windows
 
 
 def luma(image: Tensor) -> Tensor:
@@ -97,24 +108,29 @@ def luma(image: Tensor) -> Tensor:
     """
     if image.shape[0] != 3:
         raise InputError(f"luma needs red, green and blue, got {image.shape[0]} channels")
-    red, green, blue = image.double()
+    red, green, blue = values_of(image)
     return ((65.481 * red + 128.553 * green + 24.966 * blue) / PEAK + 16).unsqueeze(0)
 
 
-def rounded(image: Tensor) -> Tensor:
-    """The nearest levels, halves up and clamped to 0..255: any type -> uint8, same shape.
+def _similarity(image: Tensor, truth: Tensor) -> float:
+    """The sum of the similarities of all whole windows of a part of a channel, (H, W)."""
+    from skimage.metrics import structural_similarity
 
-    >>> rounded(torch.tensor([-3.0, 0.49, 0.5, 2.5, 300.0]))
-    tensor([  0,   0,   1,   3, 255], dtype=torch.uint8)
-    """
-    if image.dtype == torch.uint8:
-        return image
-    # In float64, where adding a half to the float32 just below a half does not round up to one.
-    return (image.double() + 0.5).floor().clamp(0, PEAK).to(torch.uint8)
+    _, similarities = structural_similarity(
+        values_of(image).numpy(),
+        values_of(truth).numpy(),
+        gaussian_weights=True,
+        sigma=1.5,
+        use_sample_covariance=False,
+        data_range=PEAK,
+        full=True,
+    )
+    whole = slice(WINDOW_RADIUS, -WINDOW_RADIUS)
+    return float(similarities[whole, whole].sum())
 
 
-def _pair(image: Tensor, truth: Tensor, crop: int) -> tuple[Tensor, Tensor]:
-    """Both as float64 (C, H, W) on the CPU, without `crop` pixels on each side."""
+def _inside(image: Tensor, truth: Tensor, crop: int) -> tuple[Tensor, Tensor]:
+    """Both (C, H, W) on the CPU, without `crop` pixels on each side."""
     if image.shape != truth.shape:
         raise InputError(
             f"images to compare must be of one size, got {_size(image)} and {_size(truth)}: "
@@ -127,7 +143,7 @@ def _pair(image: Tensor, truth: Tensor, crop: int) -> tuple[Tensor, Tensor]:
             "crop less"
         )
     inside = (..., slice(crop, height - crop), slice(crop, width - crop))
-    return image[inside].double().cpu(), truth[inside].double().cpu()
+    return image[inside].cpu(), truth[inside].cpu()
 
 
 def _size(image: Tensor) -> str:

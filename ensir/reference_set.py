@@ -40,14 +40,14 @@ class ReferenceSet:
         if not self.candidate_names or len(set(candidates)) < len(candidates):
             raise InputError(
                 "a reference set needs candidates whose names differ, got "
-                f"{', '.join(candidates) or 'none'}"
+                f"{', '.join(candidates) or 'none'}: name each once"
             )
         if GROUND_TRUTH in candidates:
             raise InputError(f"{GROUND_TRUTH} is the ground truth, not a candidate: leave it out")
         if not self.folder.is_dir():
             raise InputError(
-                f"no folder {self.folder.name}: a reference set is a folder with one folder for "
-                f"each candidate and {GROUND_TRUTH} for the ground truth"
+                f"no folder {shown_name(self.folder)}: a reference set is a folder with one folder "
+                f"for each candidate and {GROUND_TRUTH} for the ground truth"
             )
         self._files = {name: self._listed(name) for name in (GROUND_TRUTH, *candidates)}
         self.names: tuple[str, ...] = tuple(sorted(self._files[GROUND_TRUTH]))
@@ -55,7 +55,7 @@ class ReferenceSet:
 
     @property
     def name(self) -> str:
-        return shown_name(self.folder.resolve()) or "reference set"
+        return shown_name(self.folder.resolve())
 
     def __len__(self) -> int:
         return len(self.names)
@@ -72,14 +72,14 @@ class ReferenceSet:
             part.names = self.names[place]
             return part
         name = self.names[place]
-        truth = read_image(self._files[GROUND_TRUTH][name])
+        truth = read_image(self._files[GROUND_TRUTH][name], GROUND_TRUTH)
         candidates = []
         for candidate in self.candidate_names:
-            picture = read_image(self._files[candidate][name])
+            picture = read_image(self._files[candidate][name], candidate)
             if picture.shape != truth.shape:
                 raise InputError(
                     f"{name}: the ground truth is {_size(truth)}, but {candidate} is "
-                    f"{_size(picture)}: pictures of one name have one size"
+                    f"{_size(picture)}: bring all pictures of one name to one size"
                 )
             candidates.append(picture)
         return torch.stack(candidates), truth
@@ -89,7 +89,8 @@ class ReferenceSet:
         if not folder.is_dir():
             there = sorted(path.name for path in self.folder.iterdir() if path.is_dir())
             raise InputError(
-                f"{self.folder.name} has no folder {name}: there are {', '.join(there) or 'none'}"
+                f"{shown_name(self.folder)} has no folder {name} (there are "
+                f"{', '.join(there) or 'none'}): add it or choose another"
             )
         files: dict[str, Path] = {}
         for path in sorted(folder.iterdir()):
@@ -104,7 +105,10 @@ class ReferenceSet:
 
     def _check_complete(self) -> None:
         if not self.names:
-            raise InputError(f"{self.folder.name}/{GROUND_TRUTH} has no picture")
+            raise InputError(
+                f"{shown_name(self.folder)} has no picture in {GROUND_TRUTH}: put the ground truth "
+                "there"
+            )
         truths = set(self.names)
         for candidate in self.candidate_names:
             there = set(self._files[candidate])

@@ -16,10 +16,11 @@ from torch import Tensor
 
 from ensir.ensemble.baselines import BASELINES, average
 from ensir.ensemble.fusion import Fusion
+from ensir.ensemble.levels import levels_of
 from ensir.ensemble.lookup_table import LookupTable
 from ensir.errors import InputError
 from ensir.fitting import METHODS, fit_statistics, gather_reference_set
-from ensir.metrics import Scores, luma, psnr, rounded, score
+from ensir.metrics import Scores, luma, psnr, score
 from ensir.progress import OnProgress
 from ensir.reference_set import ReferenceSet, ReferenceStatistics
 
@@ -164,7 +165,7 @@ def _ensembles(
 
 def _picture_scores(picture: str, image: Tensor, truth: Tensor) -> PictureScores:
     exact = score(image, truth)
-    in_levels = exact if image.dtype == torch.uint8 else score(rounded(image), truth)
+    in_levels = exact if image.dtype == torch.uint8 else score(levels_of(image), truth)
     return PictureScores(picture, exact, in_levels)
 
 

@@ -86,15 +86,27 @@ def read_table(path: str | Path, candidates: Sequence[str] | None = None) -> Loo
         raise damaged(name, "it has no row for some bin sets")
     if (tensors["origin"] > max(Origin)).any() or (tensors["count"] < -1).any():
         raise damaged(name, "an origin or a count is out of range")
-    return LookupTable(
-        bins=bins,
-        weights=tensors["weights"],
-        origin=tensors["origin"],
-        count=tensors["count"],
-        candidate_names=names,
-        provenance=_provenance(header, name),
-        starts=tensors.get("starts", torch.arange(rows)),
-    )
+    provenance = _provenance(header, name)
+    try:
+        return LookupTable(
+            bins=bins,
+            weights=tensors["weights"],
+            origin=tensors["origin"],
+            count=tensors["count"],
+            candidate_names=names,
+            provenance=provenance,
+            starts=tensors.get("starts", torch.arange(rows)),
+        )
+    except InputError:
+        raise damaged(name, "its weights are not those of a table") from None
+
+
+def is_released_table(path: Path) -> bool:
+    """Whether a file may be a released table, which does not say its candidates.
+
+    Raises InputError where there is no such file.
+    """
+    return is_torch_archive(read_file(path)[:4])
 
 
 def read_reference(
@@ -103,10 +115,9 @@ def read_reference(
     """A table or statistics, whichever the file holds; `candidates` as in `read_table`."""
     path = Path(path)
     data = read_file(path)
-    is_released = is_torch_archive(data[:4])
-    if not is_released and format_of(data, shown_name(path)) == STATISTICS_FORMAT:
-        return read_statistics(path)
-    return read_table(path, candidates)
+    if is_torch_archive(data[:4]) or format_of(data, shown_name(path)) != STATISTICS_FORMAT:
+        return read_table(path, candidates)
+    return read_statistics(path)
 
 
 def _provenance(header: dict[str, Any], name: str) -> Provenance:

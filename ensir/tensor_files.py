@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from ensir.errors import InputError
-from ensir.files import digest, is_name, shown_name
+from ensir.files import digest, is_name, read_whole, shown_name
 from ensir.limits import MOST_HEADER_BYTES, MOST_STATISTICS_BYTES, MOST_TABLE_BYTES
 
 HEADER_KEY = "ensir"
@@ -60,30 +60,18 @@ def pack(
         _check_size(sum(values.numel() for values in whole.values()))
         whole = {name: _compressed(values) for name, values in whole.items()}
         header = {**header, COMPRESSED_KEY: kinds}
-    size = sum(values.nbytes for values in whole.values())
-    if size > MOST_TABLE_BYTES:
+    if sum(values.nbytes for values in whole.values()) > MOST_TABLE_BYTES:
         raise InputError(
-            f"the file would have {size / 2**20:.0f} MB, the limit is "
-            f"{MOST_TABLE_BYTES / 2**20:.0f} MB: use wider bins or fewer candidates"
+            f"the file would have more than {MOST_TABLE_BYTES / 2**20:.4g} MB, the limit here: "
+            "use wider bins or fewer candidates"
         )
     signed = {**header, DIGEST_KEY: _digest(whole, header)}
     return save(whole, metadata={HEADER_KEY: json.dumps(signed, sort_keys=True)})
 
 
 def read_file(path: Path) -> bytes:
-    """The bytes of a file of ours, if it is there and not too large."""
-    try:
-        size = path.stat().st_size
-        if size > MOST_TABLE_BYTES:
-            raise InputError(
-                f"{shown_name(path)} has {size / 2**20:.0f} MB; the limit for a table is "
-                f"{MOST_TABLE_BYTES / 2**20:.0f} MB"
-            )
-        return path.read_bytes()
-    except OSError as error:
-        raise InputError(
-            f"{shown_name(path)} cannot be read ({error.strerror}): check the name and try again"
-        ) from None
+    """The bytes of a file of ours; raises InputError where there is none, or a larger one."""
+    return read_whole(path, shown_name(path), MOST_TABLE_BYTES)
 
 
 def format_of(data: bytes, name: str) -> str:
@@ -243,8 +231,8 @@ def _check_size(numbers: int) -> None:
     """Raises InputError for more than fit in memory, at 8 bytes each."""
     if 8 * numbers > MOST_STATISTICS_BYTES:
         raise InputError(
-            f"the file would take {8 * numbers / 2**30:.1f} GB in memory, the limit is "
-            f"{MOST_STATISTICS_BYTES / 2**30:.0f} GB: use wider bins or fewer candidates"
+            f"the file would take more than {MOST_STATISTICS_BYTES / 2**30:.4g} GB in memory, "
+            "the limit here: use wider bins or fewer candidates"
         )
 
 

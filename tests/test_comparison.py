@@ -9,15 +9,18 @@ from ensir.comparison import (
     AVERAGE,
     CHANNELS,
     FUSED,
+    GAIN,
     INPUT,
     LARGEST_SHOWN_ERROR,
     LARGEST_SHOWN_GAIN,
+    LARGEST_WEIGHT,
     ORIGIN_WORDS,
     PIXEL_COLUMNS,
     TRUTH,
     Comparison,
     compare,
     error_map,
+    fuse_again,
     gain_map,
     inspect_pixel,
     largest_weights,
@@ -27,11 +30,13 @@ from ensir.comparison import (
     scores,
     statistics_of_truth,
     weight_maps,
+    with_truth,
 )
+from ensir.ensemble.levels import in_depth, levels_of
 from ensir.ensemble.lookup_table import Origin
 from ensir.errors import InputError
 from ensir.fitting import fit_statistics
-from ensir.metrics import psnr, rounded, ssim
+from ensir.metrics import psnr, ssim
 from tests.conftest import make_pictures, make_statistics
 
 CANDIDATES, GROUND_TRUTH = make_pictures(seed=31, members=3, height=70, width=50, contrast=25)
@@ -60,7 +65,7 @@ def test_statistics_are_fitted_and_fuse_as_the_engine_does(compared: Comparison)
     assert compared.table is not None
     assert torch.equal(compared.table.weights, table.weights)
     assert torch.equal(compared.fusion.image, table.fuse(ABC).image)
-    assert torch.equal(compared.fused, rounded(table.fuse(ABC).image))
+    assert torch.equal(compared.fused.values, levels_of(table.fuse(ABC).image))
 
 
 def test_the_method_is_that_of_the_fit() -> None:
@@ -90,7 +95,7 @@ def test_without_a_reference_the_candidates_are_averaged() -> None:
     averaged = compare(ABC)
     assert averaged.table is None
     assert (averaged.fusion.image - CANDIDATES.float().mean(0)).abs().max() < 1e-4  # float32
-    assert torch.equal(averaged.fused, averaged.layers[AVERAGE])
+    assert torch.equal(averaged.fused.values, levels_of(averaged.pictures[AVERAGE]))
 
 
 @pytest.mark.parametrize("count", [0, 1])
@@ -99,30 +104,51 @@ def test_one_candidate_is_no_ensemble(count: int) -> None:
         compare({name: ABC[name] for name in "A"[:count]})
 
 
-@pytest.mark.parametrize("name", [FUSED, AVERAGE, INPUT, TRUTH])
-def test_a_name_of_a_layer_of_ours_is_refused(name: str) -> None:
+@pytest.mark.parametrize(
+    "name", [FUSED, AVERAGE, INPUT, TRUTH, LARGEST_WEIGHT, GAIN, "weight of B", "error of B"]
+)
+def test_a_name_of_a_picture_or_map_of_ours_is_refused(name: str) -> None:
     with pytest.raises(InputError, match=f"cannot be called '{name}' here: rename it"):
         compare({name: ABC["A"], "B": ABC["B"]})
 
 
 def test_pictures_of_another_size_are_refused_by_name() -> None:
     smaller = CANDIDATES[0][:, 1:]
-    with pytest.raises(InputError, match=r"A is 50 × 70 .* but B is 50 × 69"):
+    with pytest.raises(InputError, match=r"\(A is 50 × 70, B is 50 × 69\)"):
         compare({"A": ABC["A"], "B": smaller})
-    with pytest.raises(InputError, match="the input is 50 × 69, but the candidates are 50 × 70"):
+    with pytest.raises(InputError, match="input is 50 × 69"):
         compare(ABC, degraded=smaller)
-    with pytest.raises(InputError, match="the ground truth is 50 × 69"):
+    with pytest.raises(InputError, match="ground truth is 50 × 69"):
         compare(ABC, truth=smaller)
-    with pytest.raises(InputError, match="the ground truth is 50 × 69, but A is 50 × 70"):
+    with pytest.raises(InputError, match=r"A is 50 × 70, .*, ground truth is 50 × 69"):
         statistics_of_truth(ABC, smaller, WIDTH)
 
 
-def test_layers_are_all_pictures_by_name(compared: Comparison) -> None:
-    assert list(compared.layers) == [FUSED, AVERAGE, "A", "B", "C", INPUT, TRUTH]
-    assert list(compare(ABC).layers) == [FUSED, AVERAGE, "A", "B", "C"]
+def test_pictures_are_all_there_are_by_name(compared: Comparison) -> None:
+    assert list(compared.pictures) == [FUSED, AVERAGE, "A", "B", "C", INPUT, TRUTH]
+    assert list(compare(ABC).pictures) == [FUSED, AVERAGE, "A", "B", "C"]
     assert compared.size == (50, 70)
-    for layer in compared.layers.values():
-        assert (layer.dtype, layer.shape) == (torch.uint8, (3, 70, 50))
+    assert all(picture.shape == (3, 70, 50) for picture in compared.pictures.values())
+
+
+def test_16_bits_come_out_with_16_bits_wherever_they_came_in() -> None:
+    deep = in_depth(CANDIDATES[0], torch.uint16)
+    assert compare(ABC).fused.values.dtype == torch.uint8
+    of_input = compare(ABC, degraded=deep)
+    assert of_input.fused.values.dtype == torch.uint16
+    assert torch.equal(of_input.fused.values, in_depth(of_input.fusion.image, torch.uint16))
+    mixed = compare({**ABC, "A": deep})  # exactly the same values, some in 16 bits
+    assert torch.equal(mixed.fusion.image, compare(ABC).fusion.image)
+    assert torch.equal(mixed.fused.values, of_input.fused.values)
+    assert scores(compare(ABC, truth=deep)) == scores(compare(ABC, truth=CANDIDATES[0]))
+
+
+def test_the_result_is_as_transparent_as_what_came() -> None:
+    alpha = torch.arange(70 * 50).reshape(70, 50).remainder(256).to(torch.uint8)
+    assert torch.equal(compare(ABC, alpha=alpha).fused.alpha, alpha)
+    deep = compare(ABC, degraded=in_depth(CANDIDATES[0], torch.uint16), alpha=alpha).fused
+    assert torch.equal(deep.alpha, in_depth(alpha, torch.uint16))
+    assert compare(ABC).fused.alpha is None
 
 
 def test_a_pixel_has_the_values_and_weights_of_the_fusion(compared: Comparison) -> None:
@@ -199,7 +225,7 @@ def test_rows_say_the_values_the_weights_and_the_mixture(compared: Comparison) -
 
 @pytest.mark.parametrize(("x", "y"), [(-1, 0), (50, 0), (0, -1), (0, 70)])
 def test_a_pixel_outside_is_refused(compared: Comparison, x: int, y: int) -> None:
-    with pytest.raises(InputError, match="goes from 0 to"):
+    with pytest.raises(InputError, match="whole number from 0 to"):
         inspect_pixel(compared, x, y)
 
 
@@ -320,10 +346,38 @@ def test_scores_are_those_of_the_metrics(compared: Comparison) -> None:
     base = psnr(compared.averaged.image, GROUND_TRUTH)
     exact: dict[str, Tensor] = {FUSED: compared.fusion.image, AVERAGE: compared.averaged.image}
     for name, (decibel, gain, similarity) in rows.items():
-        picture = exact.get(name, compared.layers[name])
+        picture = exact.get(name, compared.pictures[name])
         assert decibel == f"{psnr(picture, GROUND_TRUTH):.2f}"
-        assert gain == f"{psnr(picture, GROUND_TRUTH) - base:+.3f}"
+        assert gain == f"{psnr(picture, GROUND_TRUTH) - base:+.3f}".replace("-", "−")
         assert similarity == f"{ssim(picture, GROUND_TRUTH):.4f}"
+
+
+def test_fusing_again_is_comparing_again_and_scores_what_changed_only(
+    compared: Comparison, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scores(compared)
+    asked: list[Tensor] = []
+
+    def counted(picture: Tensor, truth: Tensor) -> float:
+        asked.append(picture)
+        return psnr(picture, truth)
+
+    monkeypatch.setattr("ensir.comparison.psnr", counted)
+    again = fuse_again(compared, reference=None, bin_width=WIDTH, method="em")
+    fresh = compare(compared.candidates, degraded=compared.degraded, truth=GROUND_TRUTH)
+    assert torch.equal(again.fusion.image, fresh.fusion.image)
+    rows = scores(again)
+    assert len(asked) == 1 and asked[0] is again.fusion.image
+    assert rows == scores(fresh)
+
+
+def test_another_ground_truth_is_scored_anew(compared: Comparison) -> None:
+    scores(compared)
+    other = with_truth(compared, compared.candidates["A"])
+    rows = {name: cells for name, *cells in scores(other)}
+    assert rows["A"][0] == "∞" and rows["A"][2] == "1.0000"
+    with pytest.raises(InputError, match="different sizes"):
+        with_truth(compared, CANDIDATES[0][:, 1:])
 
 
 def test_without_a_ground_truth_there_are_no_scores() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ensir.errors import InputError
-from ensir.files import digest, shown_name, write_whole
+from ensir.files import digest, read_whole, shown_name, write_whole
 
 
 def names(folder: Path) -> list[str]:
@@ -75,3 +75,41 @@ def test_the_digest_is_sha_256() -> None:
 def test_a_shown_name_is_printable_and_short() -> None:
     assert shown_name(Path("folder/a\n\x1b[31mb\u202ec.png")) == "a[31mbc.png"
     assert len(shown_name(Path("x" * 300))) == 80
+
+
+@pytest.mark.parametrize("path", ["", ".", "/", "folder/\u202e", "folder/ "])
+def test_a_sentence_never_begins_with_a_blank(path: str) -> None:
+    assert shown_name(Path(path))[0].isalpha()
+
+
+def test_a_shown_name_says_whose_file_it_is_unless_it_is_called_so() -> None:
+    assert shown_name(Path("A/0.png"), "A") == "0.png (A)"
+    assert shown_name(Path("A.png"), "A") == shown_name(Path("A.png")) == "A.png"
+
+
+def test_a_file_is_read_up_to_the_limit_and_not_beyond(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(bytes(2**20))
+    assert read_whole(tmp_path / "file", "file", 2**20) == bytes(2**20)
+    (tmp_path / "file").write_bytes(bytes(2**20 + 1))
+    sentence = r"^file has more than 1 MB, the limit here: choose a smaller file$"
+    with pytest.raises(InputError, match=sentence):
+        read_whole(tmp_path / "file", "file", 2**20)
+
+
+def test_what_is_no_file_is_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"^x is not there: check its name and folder$"):
+        read_whole(tmp_path / "x", "x", 9)
+    with pytest.raises(InputError, match=r"^x is not a file: choose one$"):
+        read_whole(tmp_path, "x", 9)
+
+
+def test_a_file_that_may_not_be_read_is_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def forbid(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    (tmp_path / "x").write_bytes(b"x")
+    monkeypatch.setattr(Path, "open", forbid)
+    with pytest.raises(InputError, match=r"^x cannot be read \(Permission denied\): check"):
+        read_whole(tmp_path / "x", "x", 9)

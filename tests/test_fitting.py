@@ -341,8 +341,12 @@ def test_statistics_cannot_be_fitted_in_narrower_bins() -> None:
 @pytest.mark.parametrize(
     "choice, sentence",
     [
-        (dict(method="gmm"), r"a method is em or published, got gmm"),
-        (dict(first_weights="random"), r"first weights are released or uniform, got random"),
+        (dict(method="gmm"), r"a method is em or published, got 'gmm'$"),
+        (dict(method=["em"]), r"a method is em or published, got \['em'\]$"),
+        (dict(method={"em": 1}), r"a method is em or published, got \{"),
+        (dict(method="x" * 5000), r"a method is em or published, got .{80}$"),
+        (dict(first_weights="random"), r"first weights are released or uniform, got 'random'"),
+        (dict(first_weights=["x"] * 5000), r"first weights are released or uniform, got .{80}$"),
         (dict(method="published", first_weights="uniform"), r"starts from the released weights"),
         (dict(prior=[0.5, 0.5]), r"a prior has 3 numbers"),
         (dict(prior=[0.5, 0.6, -0.1]), r"a prior has 3 numbers of at least 0"),
@@ -350,6 +354,7 @@ def test_statistics_cannot_be_fitted_in_narrower_bins() -> None:
         (dict(prior=[0.5, 0.5, float("inf")]), r"add up to 1"),
         (dict(prior=[0.5, 0.5, 0.5]), r"add up to 1, got 1.5"),
         (dict(prior=[]), r"a prior has 3 numbers"),
+        (dict(prior=[0.5] * 5000), r"one for each candidate; got .{80}$"),
         (dict(bin_width=0), r"multiples of 32 only"),
     ],
 )

@@ -18,6 +18,7 @@ STATED_EXCEPTIONS = {("ensemble/lookup_table.py", "ensir.table_files")}
 TESTS_OF_THE_WHOLE = {
     "test_house.py",
     "test_app.py",
+    "test_bad_inputs.py",
     "test_readme.py",
     "test_scripts.py",
     "test_sample_luts.py",

@@ -18,8 +18,6 @@ from ensir.errors import InputError
 from ensir.images import (
     PICTURE_ENDINGS,
     encode_png,
-    in_16_bits,
-    in_one_depth,
     read_image,
     read_picture,
     write_image,
@@ -222,8 +220,7 @@ def test_a_claimed_size_is_refused_before_anything_is_decoded(tmp_path: Path) ->
     _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert sentence == (
-        "photo.png is 30000 × 30000 pixels (900 million); "
-        "the limit here is 40 million: make it smaller"
+        "photo.png is 30000 × 30000 pixels, more than 40 million, the limit here: make it smaller"
     )
     assert most < 2**20
 
@@ -254,13 +251,34 @@ def test_a_side_over_the_limit_is_refused_and_one_at_it_is_read(tmp_path: Path) 
     Image.new("L", (20_000, 1)).save(tmp_path / "long.png")
     assert read_image(tmp_path / "long.png").shape == (3, 1, 20_000)
     Image.new("L", (1, 20_001)).save(tmp_path / "longer.png")
-    assert "1 × 20001 pixels; a side may have 20000" in refusal(tmp_path / "longer.png")
+    assert "1 × 20001 pixels; a side may have 20000 pixels here" in refusal(tmp_path / "longer.png")
 
 
 def test_a_file_over_the_limit_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    Image.new("L", (1, 1)).save(tmp_path / "photo.png")
-    monkeypatch.setattr(images, "MOST_PICTURE_BYTES", 10)
-    assert "MB; the limit here is" in refusal(tmp_path / "photo.png")
+    path = tmp_path / "photo.png"
+    Image.new("L", (1, 1)).save(path)
+    size = path.stat().st_size
+    monkeypatch.setattr(images, "MOST_PICTURE_BYTES", size)
+    assert read_image(path).shape == (3, 1, 1)
+    monkeypatch.setattr(images, "MOST_PICTURE_BYTES", size - 1)
+    assert "MB, the limit here: choose a smaller file" in refusal(path)
+
+
+def test_whose_file_it_is_is_said_in_notes_and_sentences(tmp_path: Path) -> None:
+    path = tmp_path / "0.png"
+    Image.new("RGBA", (1, 1)).save(path)
+    assert read_picture(path, "A").notes == (
+        "0.png (A) is partly transparent: it is shown on white",
+    )
+    path.write_bytes(path.read_bytes()[:40])
+    with pytest.raises(InputError, match=r"^0\.png \(A\) ends early"):
+        read_image(path, "A")
+
+
+def test_a_name_too_long_to_be_shown_is_not_held_against_a_picture(tmp_path: Path) -> None:
+    path = tmp_path / f"{'x' * 90}.png"
+    Image.new("RGB", (1, 1)).save(path)
+    assert read_picture(path).notes == ()
 
 
 @pytest.mark.parametrize("ending", KINDS)
@@ -450,19 +468,6 @@ def test_a_deep_picture_is_turned_upright_like_any_other(tmp_path: Path, orienta
     eight_bit.save(plain, exif=exif)
     turned = read_picture(path).values
     assert torch.equal((turned.int() // 257).to(torch.uint8), read_image(plain))
-
-
-def test_pictures_of_two_depths_are_brought_to_the_deeper_one() -> None:
-    flat = torch.tensor([0, 7, 255], dtype=torch.uint8).reshape(3, 1, 1)
-    deep = torch.tensor([1, 2, 65535], dtype=torch.int32).to(torch.uint16).reshape(3, 1, 1)
-    first, second = in_one_depth([flat, deep])
-    assert first.flatten().tolist() == [0, 7 * 257, 65535] and second is deep
-    assert in_one_depth([flat, flat])[0] is flat
-
-
-def test_16_bits_round_half_up() -> None:
-    values = torch.tensor([0.0, 0.5 / 257, 1.0, 254.999, 255.0], dtype=torch.float64)
-    assert in_16_bits(values).tolist() == [0, 1, 257, 65535, 65535]
 
 
 def test_notes_say_what_cannot_be_seen(tmp_path: Path, picture: Image.Image) -> None:

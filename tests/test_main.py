@@ -19,7 +19,8 @@ from ensir import (
     write_statistics,
 )
 from ensir.__main__ import COMMANDS, main
-from ensir.images import in_16_bits, read_image, read_picture, write_image
+from ensir.ensemble.levels import in_depth
+from ensir.images import read_image, read_picture, write_image
 from ensir.restorers import RESTORERS
 from tests.conftest import make_pictures
 
@@ -270,7 +271,7 @@ def test_bad_choices_are_refused_before_a_picture_is_read(folder: Path, refused:
         picture.write_bytes(b"no picture")
     output = folder.parent / "t.safetensors"
     fit = ["fit", folder, "--candidates", *NAMES, "-o", output]
-    assert "a method is em or published, got magic" in refused(*fit, "--method", "magic")
+    assert "a method is em or published, got 'magic'" in refused(*fit, "--method", "magic")
     assert "first weights are" in refused(*fit, "--first-weights", "none")
     assert "add up to 1, got 0.9" in refused(*fit, "--prior", 0.1, 0.2, 0.6)
     assert "a prior has 3 numbers" in refused(*fit, "--prior", 0.4, 0.6)
@@ -286,7 +287,7 @@ def test_wrong_folders_are_refused_by_name(folder: Path, refused: Refused) -> No
     end = ["-o", folder.parent / "t.safetensors"]
     assert "A, B, C, gt" in refused("fit", folder, *end)
     assert "no folder D" in refused("fit", folder, "--candidates", "A", "D", *end)
-    assert "gone cannot be read" in refused("fit", folder.parent / "gone", *end)
+    assert "gone is not there" in refused("fit", folder.parent / "gone", *end)
     assert "no folder gone" in refused("score", folder.parent / "gone", "--candidates", "A")
     (folder / "B" / "2.png").unlink()
     assert "B lacks 2" in refused("fit", folder, "--candidates", *NAMES, *end)
@@ -314,9 +315,9 @@ def test_candidates_that_do_not_fit_the_table_are_refused(
         path.write_bytes(a.read_bytes())
     assert "the pictures are of C, A, B" in refused("fuse", table, *named, *end)
     assert "got B, A, C" in refused("fuse", table, a, b, c, "--names", "B", "A", "C", *end)
-    assert "gone.png is not there" in refused("fuse", table, a, b, folder / "gone.png", *end)
+    assert "gone.png (C) is not there" in refused("fuse", table, a, b, folder / "gone.png", *end)
     write_image(b, torch.zeros(3, 20, 20, dtype=torch.uint8))
-    assert "candidates of one picture have one size" in refused("fuse", table, a, b, c, *end)
+    assert "have them cropped to the 20 × 20 pixels" in refused("fuse", table, a, b, c, *end)
     score = ["score", folder, "--table", table, "--candidates"]
     assert "got B, A, C" in refused(*score, "B", "A", "C")
     assert "got median" in refused("score", folder, "--candidates", "A", "--baselines", "median")
@@ -337,7 +338,7 @@ def test_foreign_and_missing_files_are_refused_as_tables(folder: Path, refused: 
             ["score", folder, "--candidates", "A", "--table", foreign],
         ):
             assert "foreign.safetensors" in refused(*command)
-    assert "gone cannot be read" in refused("show", folder.parent / "gone")
+    assert "gone is not there" in refused("show", folder.parent / "gone")
 
 
 def test_statistics_are_not_taken_for_a_table_nor_a_table_for_statistics(
@@ -450,6 +451,8 @@ def test_restore_lays_candidates_out_as_a_reference_set(
 def test_restore_refuses_what_it_cannot_do(folder: Path, refused: Refused, tmp_path: Path) -> None:
     picture, out = folder / "A" / "0.png", tmp_path / "restored"
     assert "no restorer" in refused("restore", picture, "--models", "magic", "-o", out)
+    twice = refused("restore", picture, "--models", "median", "median", "-o", out)
+    assert "median is named twice" in twice and not out.exists()
     same = folder / "B" / "0.png"
     assert "two pictures are called 0" in refused(
         "restore", picture, same, "--models", "median", "-o", out
@@ -479,6 +482,6 @@ def test_fuse_keeps_16_bits_and_transparency(
     said = ask("fuse", table, *paths, "-o", tmp_path / "fused.png")
     assert said["bits"] == 16 and "partly transparent" in said["notes"][0]
     fused = read_picture(tmp_path / "fused.png")
-    wanted = in_16_bits(read_table(table).fuse(deep).image)
+    wanted = in_depth(read_table(table).fuse(deep).image, torch.uint16)
     assert torch.equal(fused.values.int(), wanted.int())
     assert fused.alpha is not None and torch.equal(fused.alpha.int(), alpha.int())

@@ -7,13 +7,12 @@ from dataclasses import astuple
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 from torch import Tensor
 
+from ensir.ensemble.levels import in_depth, levels_of
 from ensir.errors import InputError
 from ensir.images import read_image
-from ensir.metrics import Scores, luma, psnr, rounded, score, ssim
+from ensir.metrics import Scores, luma, psnr, score, ssim
 from tests.conftest import SHARED
 
 GOLDEN = SHARED / "golden" / "metrics.json"
@@ -65,6 +64,20 @@ def test_ssim_is_its_definition_window_by_window(pair: tuple[Tensor, Tensor]) ->
     assert ssim(*pair) == pytest.approx(slow_ssim(*pair), abs=1e-9)
 
 
+@pytest.mark.parametrize("height", [73, 74, 75, 138, 139])  # bands are 64 rows of windows
+def test_bands_of_a_larger_image_make_one_score(height: int) -> None:
+    draw = torch.Generator().manual_seed(5)
+    truth = torch.randint(0, 256, (2, height, 12), generator=draw, dtype=torch.uint8)
+    image = (truth + 30 * torch.randn(truth.shape, generator=draw)).clamp(0, 255)
+    assert ssim(image, truth) == pytest.approx(slow_ssim(image, truth), abs=1e-9)
+
+
+def test_16_bits_are_scored_on_the_same_scale(pair: tuple[Tensor, Tensor]) -> None:
+    image, truth = pair
+    deep = in_depth(truth, torch.uint16)
+    assert score(image, deep) == score(image, truth)
+
+
 def test_equal_images_score_without_end(pair: tuple[Tensor, Tensor]) -> None:
     _, truth = pair
     assert astuple(score(truth, truth)) == pytest.approx((math.inf, 1, math.inf, 1))
@@ -79,7 +92,7 @@ def test_the_range_is_levels_even_where_an_image_is_nearly_black() -> None:
 
 def test_levels_and_equal_floats_score_alike(pair: tuple[Tensor, Tensor]) -> None:
     image, truth = pair
-    levels = rounded(image)
+    levels = levels_of(image)
     assert score(levels, truth) == score(levels.float(), truth.double())
 
 
@@ -114,17 +127,6 @@ def test_luma_runs_from_16_to_235_and_is_not_rounded() -> None:
     image = corners.T.reshape(3, 1, 5).to(torch.uint8)
     wanted = torch.tensor([16, 235, 81.481, 144.553, 40.966], dtype=torch.float64)
     torch.testing.assert_close(luma(image), wanted.reshape(1, 1, 5), rtol=0, atol=1e-12)
-
-
-@given(st.floats(-1000, 1000))
-def test_rounding_takes_the_nearest_level_and_halves_up(value: float) -> None:
-    wanted = min(max(math.floor(value + 0.5), 0), 255)
-    assert rounded(torch.tensor([value], dtype=torch.float64)).item() == wanted
-
-
-def test_the_float_just_below_a_half_rounds_down() -> None:
-    below = torch.nextafter(torch.tensor([0.5]), torch.tensor([0.0]))
-    assert rounded(below).item() == 0
 
 
 def test_images_of_different_sizes_are_refused_with_both() -> None:
@@ -167,7 +169,7 @@ def test_scores_are_the_stored_ones() -> None:
         candidates = [picture.double() for name, picture in pictures.items() if name != "lq"]
         assert len(candidates) == 3
         average = sum(candidates) / 3
-        pictures |= {"average": average, "average_rounded": rounded(average)}
+        pictures |= {"average": average, "average_rounded": levels_of(average)}
         truth = read_image(next((folder / "gt").glob(f"{image}.*")))
         for name, value in wanted.items():
             scores = score(pictures[name], truth)

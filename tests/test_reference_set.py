@@ -65,11 +65,14 @@ def test_what_is_missing_is_named(folder: Path) -> None:
     cases = [
         (
             lambda: ReferenceSet(folder, ["Ann", "Dan"]),
-            r"rain has no folder Dan: there are Ann, Bob",
+            r"rain has no folder Dan \(there are Ann, Bob, Cyd, gt\): add it",
         ),
         (lambda: ReferenceSet(folder / "snow", NAMES), r"no folder snow"),
-        (lambda: ReferenceSet(folder, []), r"names differ, got none"),
-        (lambda: ReferenceSet(folder, ["Ann", "Ann"]), r"names differ, got Ann, Ann"),
+        (lambda: ReferenceSet(folder, []), r"names differ, got none: name"),
+        (
+            lambda: ReferenceSet(folder, ["Ann", "Ann"]),
+            r"names differ, got Ann, Ann: name each once",
+        ),
         (lambda: ReferenceSet(folder, ["Ann", "gt"]), r"gt is the ground truth, not a candidate"),
     ]
     for make, sentence in cases:
@@ -95,7 +98,9 @@ def test_two_files_of_one_name_are_refused(folder: Path) -> None:
 def test_an_empty_ground_truth_is_refused(folder: Path) -> None:
     for file in (folder / "gt").iterdir():
         file.unlink()
-    with pytest.raises(InputError, match=r"rain/gt has no picture"):
+    with pytest.raises(
+        InputError, match=r"^rain has no picture in gt: put the ground truth there$"
+    ):
         ReferenceSet(folder, NAMES)
 
 
@@ -107,9 +112,10 @@ def test_pictures_of_different_sizes_are_refused_when_read(folder: Path) -> None
 
 
 def test_a_damaged_picture_is_refused_by_name(folder: Path) -> None:
-    (folder / "Bob" / "x1.png").write_bytes(b"no picture")
-    with pytest.raises(InputError, match=r"x1\.png"):
-        ReferenceSet(folder, NAMES)[1]
+    for name in ("Bob", "gt"):
+        (folder / name / "x1.png").write_bytes(b"no picture")
+        with pytest.raises(InputError, match=rf"^x1\.png \({name}\) is not a PNG"):
+            ReferenceSet(folder, NAMES)[1]
 
 
 def statistics(seed: int, name: str = "made", members: int = 3) -> ReferenceStatistics:

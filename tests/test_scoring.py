@@ -5,8 +5,9 @@ import pytest
 import torch
 
 from ensir import BASELINES, InputError, ReferenceSet, average, fit_lookup_table
+from ensir.ensemble.levels import levels_of
 from ensir.images import write_image
-from ensir.metrics import luma, psnr, rounded, ssim
+from ensir.metrics import luma, psnr, ssim
 from ensir.scoring import held_out, score_reference_set
 from tests.conftest import make_pictures
 
@@ -58,7 +59,7 @@ def test_rounded_scores_are_those_of_the_picture_that_is_saved(
     pictures, truth = reference_set[0]
     image = average(pictures).image
     assert averaged.pictures[0].exact.psnr_rgb == psnr(image, truth)
-    assert averaged.pictures[0].rounded.psnr_rgb == psnr(rounded(image), truth)
+    assert averaged.pictures[0].rounded.psnr_rgb == psnr(levels_of(image), truth)
     assert all(one.exact == one.rounded for one in candidates)  # 8 bits already
 
 

@@ -19,9 +19,10 @@ from ensir.ensemble.lookup_table import LookupTable, Origin, Provenance
 from ensir.errors import InputError
 from ensir.fitting import METHODS, fit_statistics
 from ensir.limits import MOST_NAME
+from ensir.published_tables import published_bytes
 from ensir.reference_set import ReferenceStatistics
 from ensir.statistics_files import read_statistics, statistics_bytes, write_statistics
-from ensir.table_files import read_table, table_bytes, write_table
+from ensir.table_files import is_released_table, read_table, table_bytes, write_table
 from tests.conftest import ADVERSARIAL, make_pictures, make_statistics
 
 Read = TypeVar("Read", LookupTable, ReferenceStatistics)
@@ -415,11 +416,21 @@ def test_statistics_are_no_table_and_a_table_no_statistics(tmp_path: Path) -> No
 
 def test_missing_files_and_folders_are_refused(tmp_path: Path) -> None:
     for read in (read_table, read_statistics):
-        with pytest.raises(InputError, match=r"^none\.safetensors cannot be read"):
+        with pytest.raises(InputError, match=r"^none\.safetensors is not there: check"):
             read(tmp_path / "none.safetensors")
         (tmp_path / "folder").mkdir(exist_ok=True)
         with pytest.raises(InputError, match=r"^folder "):
             read(tmp_path / "folder")
+
+
+def test_a_released_table_is_told_by_its_content_whatever_its_name(tmp_path: Path) -> None:
+    path = tmp_path / "x.safetensors"
+    path.write_bytes(published_bytes(small_table()))
+    assert is_released_table(path)
+    path.write_bytes(table_bytes(small_table()))
+    assert not is_released_table(path)
+    with pytest.raises(InputError, match=r"^gone\.pth is not there"):
+        is_released_table(tmp_path / "gone.pth")
 
 
 def test_a_table_is_not_written_into_a_folder_that_is_not_there(tmp_path: Path) -> None:
@@ -690,7 +701,7 @@ def test_a_flood_is_refused_before_it_takes_memory(
         most = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         assert most < 10**6
-    with pytest.raises(InputError, match="GB in memory, the limit is"):
+    with pytest.raises(InputError, match="GB in memory, the limit here"):
         tensor_files.pack(
             {"x": torch.zeros(10**7, 3, dtype=torch.uint8)}, {"candidates": ["A"]}, compressed=True
         )
@@ -743,7 +754,9 @@ TABLE_CHANGES = {
 @pytest.mark.parametrize("name", TABLE_CHANGES)
 def test_a_table_of_other_tensors_is_refused(name: str, forged: None, tmp_path: Path) -> None:
     data = with_tensors(table_bytes(small_table()), TABLE_CHANGES[name])
-    with pytest.raises(InputError):
+    with pytest.raises(
+        InputError, match=r"^x\.safetensors is damaged: .*; make it or fetch it again$"
+    ):
         read_bytes(data, tmp_path, read_table)
 
 

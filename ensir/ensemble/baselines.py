@@ -7,14 +7,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from ensir.ensemble.fusion import (
-    Fusion,
-    Pictures,
-    Place,
-    checked_candidates,
-    fuse_pictures,
-    values_of,
-)
+from ensir.ensemble.fusion import Fusion, Pictures, Place, checked_candidates, fuse_pictures
+from ensir.ensemble.levels import values_of
 
 # Levels squared, added before inverting: the published value (ZZPM, NTIRE 2023).
 ZZPM_EPSILON = 1e-3

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ensir.errors import InputError
-from ensir.limits import DENSE_BIN_SETS, LEVEL_OF_16_BITS, LEVELS, MOST_BIN_SETS
+from ensir.limits import DENSE_BIN_SETS, LEVELS, MOST_BIN_SETS
 
 
 @dataclass(frozen=True)
@@ -28,9 +28,9 @@ class Bins:
 
     def __post_init__(self) -> None:
         if not _is_whole(self.width) or not 1 <= self.width <= LEVELS:
-            raise InputError(f"a bin is 1 to {LEVELS} levels wide, got {self.width}")
+            raise InputError(f"a bin is 1 to {LEVELS} levels wide, got {self.width!r:.80}")
         if not _is_whole(self.candidates) or self.candidates < 1:
-            raise InputError(f"at least one candidate is needed, got {self.candidates}")
+            raise InputError(f"at least one candidate is needed, got {self.candidates!r:.80}")
         if self.sets > MOST_BIN_SETS:
             raise InputError(
                 f"{self.candidates} candidates at bin width {self.width} make "
@@ -96,27 +96,14 @@ class Bins:
         """
         if not _is_whole(width) or width < self.width or width % self.width:
             raise InputError(
-                f"bins of width {self.width} join to multiples of {self.width} only, got {width}"
+                f"bins of width {self.width} join to multiples of {self.width} only, "
+                f"got {width!r:.80}"
             )
         return Bins(width=width, candidates=self.candidates)
 
     def of_candidates(self, kept: Sequence[int]) -> Bins:
         """The same cut for the candidates at the places `kept`."""
         return Bins(width=self.width, candidates=len(kept))
-
-
-def levels_of(pictures: Tensor) -> Tensor:
-    """The 8-bit level of each value, rounded half up: (...) -> (...) uint8.
-
-    uint8 is taken as it is, uint16 as 0..65535, floating point as 0..255.
-    """
-    if pictures.dtype == torch.uint8:
-        return pictures
-    if pictures.dtype == torch.uint16:
-        half = LEVEL_OF_16_BITS // 2  # 257 is odd: no value lies half way
-        return ((pictures.int() + half) // LEVEL_OF_16_BITS).to(torch.uint8)
-    # In float64: the float32 just below a half would be rounded up.
-    return (pictures.double() + 0.5).floor().to(torch.uint8)
 
 
 def _is_whole(value: object) -> bool:

@@ -9,8 +9,8 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from ensir.ensemble.levels import values_of
 from ensir.errors import InputError
-from ensir.limits import LEVEL_OF_16_BITS
 
 Pictures = Tensor | Sequence[Tensor] | Mapping[str, Tensor]
 # Rows or columns of a picture: one, a slice, or as many numbers as there are points.
@@ -72,13 +72,6 @@ def _listed(candidates: Tensor | Sequence[Tensor]) -> list[Tensor]:
             f"candidates in one tensor are (M, C, H, W), got {tuple(candidates.shape)}"
         )
     return list(candidates)
-
-
-def values_of(picture: Tensor) -> Tensor:
-    """Values on the 0..255 scale, (...) float64; a 16-bit value keeps its full precision."""
-    if picture.dtype == torch.uint16:
-        return picture.double() / LEVEL_OF_16_BITS
-    return picture.double()
 
 
 def fuse_pictures(

@@ -9,8 +9,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ensir.ensemble.bins import Bins, levels_of
+from ensir.ensemble.bins import Bins
 from ensir.ensemble.fusion import Fusion, Pictures, Place, checked_candidates, fuse_pictures
+from ensir.ensemble.levels import levels_of
 from ensir.errors import InputError
 
 # Weights that add up to 1 within this are taken; float32 tables are off by 2e-7.

@@ -91,9 +91,11 @@ class ClassicalRestorer:
     licence: str
     halo: int  # how many pixels away the filter looks
     filter: Callable[[Pixels], Pixels]
+    seconds_per_megapixel: float
     task: str = "noise"
     scale: int = 1
     parameters: int = 0
+    uses_gpu: bool = False
 
     def restore(self, image: Tensor, on_progress: OnProgress, cancelled: IsCancelled) -> Tensor:
         """The filtered image: uint8 (3, H, W), H and W from 1 on -> the same.
@@ -129,23 +131,27 @@ CLASSICAL = (
         licence="Apache-2.0 (OpenCV)",
         halo=NON_LOCAL_SEARCH // 2 + NON_LOCAL_PATCH // 2,
         filter=non_local_means,
+        seconds_per_megapixel=0.7,
     ),
     ClassicalRestorer(
         name="bilateral",
         licence="Apache-2.0 (OpenCV)",
         halo=BILATERAL_RADIUS,
         filter=bilateral,
+        seconds_per_megapixel=0.1,
     ),
     ClassicalRestorer(
         name="total variation",
         licence="BSD-3-Clause (scikit-image)",
         halo=TOTAL_VARIATION_STEPS,
         filter=total_variation,
+        seconds_per_megapixel=0.35,
     ),
     ClassicalRestorer(
         name="median",
         licence="Apache-2.0 (OpenCV)",
         halo=MEDIAN_SIDE // 2,
         filter=median,
+        seconds_per_megapixel=0.01,
     ),
 )

@@ -30,6 +30,14 @@ class Restorer(Protocol):
     def parameters(self) -> int:
         """The count of learned numbers; 0 for a classical filter."""
 
+    @property
+    def seconds_per_megapixel(self) -> float:
+        """Measured on two CPU cores: what an estimate before a long run is made from."""
+
+    @property
+    def uses_gpu(self) -> bool:
+        """Whether it runs on a GPU where there is one."""
+
     def restore(self, image: Tensor, on_progress: OnProgress, cancelled: IsCancelled) -> Tensor:
         """The candidate: uint8 (3, H, W) -> uint8 (3, scale H, scale W).
 

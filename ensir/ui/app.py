@@ -8,7 +8,9 @@ import gradio as gr
 
 from ensir.errors import InputError
 from ensir.limits import MOST_PICTURE_BYTES
+from ensir.ui.api import add_api
 from ensir.ui.compare_page import compare_page
+from ensir.ui.inputs import GuardedBlocks
 from ensir.ui.theme import CSS_FILE, theme
 
 TITLE = "EnsIR visualizer"
@@ -19,10 +21,13 @@ SWEEP = (3600, 7200)
 
 def build_app() -> gr.Blocks:
     """The app, ready to be launched."""
-    with gr.Blocks(
+    with GuardedBlocks(
         title=TITLE, analytics_enabled=False, delete_cache=SWEEP, fill_width=True
     ) as app:
         compare_page()
+        for event in app.fns.values():
+            event.api_visibility = "private"  # of use to the page alone
+        add_api()
     app.queue(max_size=WAITING, default_concurrency_limit=1)
     return app
 

@@ -20,6 +20,7 @@ from ensir.images import PICTURE_ENDINGS
 from ensir.plots import bin_set_figure
 from ensir.restorers import RESTORERS
 from ensir.ui import views
+from ensir.ui.base_models import ONE_AT_A_TIME, where_words
 from ensir.ui.downloads import DOWNLOADS
 from ensir.ui.errors import say_input_errors
 from ensir.ui.events import (
@@ -33,6 +34,7 @@ from ensir.ui.events import (
     on_pick,
     on_refit,
     on_run,
+    on_truth,
     on_wiped,
 )
 from ensir.ui.example import BIN_WIDTH, SEED, SIGMA, example, example_files
@@ -88,7 +90,7 @@ def compare_page() -> None:
             start = gr.Radio([RESTORE, OWN], value=RESTORE, label="Start from")
             with gr.Group() as restore_group:
                 picture = picture_input(
-                    value=shown(opened.layers[INPUT]),
+                    value=shown(views.layer_picture(opened, INPUT)),
                     label="Picture to restore",
                     elem_id="picture",
                     height=200,
@@ -138,9 +140,14 @@ def compare_page() -> None:
                     elem_id="own-candidates",
                     height=200,
                 )
+            crop = gr.Checkbox(
+                label="Crop pictures of different sizes",
+                info="To what all of them have, from the top left",
+                elem_id="crop",
+            )
             with gr.Accordion("Ground truth, if you have it", open=False) as truth_panel:
                 truth = picture_input(
-                    value=shown(opened.layers[TRUTH]),
+                    value=shown(views.layer_picture(opened, TRUTH)),
                     label="Ground truth",
                     elem_id="truth",
                     height=160,
@@ -167,7 +174,8 @@ def compare_page() -> None:
             with gr.Row():
                 run = gr.Button("Restore and fuse", variant="primary", elem_id="run", scale=3)
                 stop = gr.Button("Stop", elem_id="stop", scale=1, min_width=80, interactive=False)
-            note = gr.HTML(views.note(_opening_note()), elem_id="note", padding=False)
+            note = gr.HTML(views.notes(_opening_note()), elem_id="note", padding=False)
+            gr.HTML(views.notes(where_words()), elem_id="device", padding=False)
         with gr.Column(scale=3, min_width=320):
             with gr.Row():
                 with gr.Column(scale=3, min_width=320):
@@ -181,7 +189,7 @@ def compare_page() -> None:
                                 elem_id="layer",
                             )
                             main = gr.Image(
-                                shown(opened.fused),
+                                shown(views.layer_picture(opened, FUSED)),
                                 show_label=False,
                                 format="png",
                                 interactive=False,
@@ -312,7 +320,7 @@ def compare_page() -> None:
         *(comparison, layer, *framed, left, right, *compared, maps, map_legend),
         *(score_table, note, x, y, *inspected),
     ]
-    weights_from = [truth, source, file, bin_width, method]
+    weights_from = [source, file, bin_width, method]
     view = [layer, left, right, map_kind, map_channel, x, y, channel]
 
     for event in (picture.upload, own_files.upload, degrade.input, sigma.input):
@@ -329,22 +337,38 @@ def compare_page() -> None:
         begin(lambda: gr.update(interactive=True), None, stop, queue=False)
         job = begin(
             on_run,
-            [start, picture, degrade, sigma, restorers, own_files, *weights_from, *view],
+            [
+                start,
+                picture,
+                degrade,
+                sigma,
+                restorers,
+                own_files,
+                crop,
+                truth,
+                *weights_from,
+                *view,
+            ],
             [*fused, candidates, waiting, truth],
             show_progress_on=[main],
+            concurrency_id=ONE_AT_A_TIME,
         )
         job.then(lambda: gr.update(interactive=False), None, stop, queue=False)
         jobs.append(job)
     stop.click(lambda: gr.update(interactive=False), None, stop, cancels=jobs, queue=False)
+    refitted = {
+        "outputs": [*fused, candidates],
+        "trigger_mode": "always_last",
+        "show_progress": "minimal",
+        "show_progress_on": [main],
+    }
     gr.on(
-        [bin_width.change, method.input, source.select, file.upload, truth.upload],
+        [bin_width.change, method.input, source.select, file.upload],
         on_refit,
         [comparison, waiting, *weights_from, *view],
-        [*fused, candidates],
-        trigger_mode="always_last",
-        show_progress="minimal",
-        show_progress_on=[main],
+        **refitted,
     )
+    truth.upload(on_truth, [comparison, waiting, truth, *weights_from, *view], **refitted)
     # What is quick leaves the page as it is: no veil over what the visitor looks at.
     quick = {"trigger_mode": "always_last", "show_progress": "hidden"}
     layer.select(on_layer, [comparison, layer, map_channel], framed, **quick)

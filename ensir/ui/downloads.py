@@ -15,8 +15,9 @@ from ensir.weight_files import weights_bytes
 
 
 def fused_file(comparison: Comparison) -> str:
-    """The path of the fused picture."""
-    return _kept("fused.png", encode_png(comparison.fused))
+    """The path of the fused picture, with 16 bits and as transparent as its candidates."""
+    fused = comparison.fused
+    return _kept("fused.png", encode_png(fused.values, fused.alpha))
 
 
 def weights_file(comparison: Comparison) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Generator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 from torch import Tensor
@@ -13,22 +14,27 @@ from torch import Tensor
 from ensir.comparison import (
     CHANNELS,
     FUSED,
+    INPUT,
+    TRUTH,
     Comparison,
     PixelInspection,
+    check_names,
     compare,
+    fuse_again,
     inspect_pixel,
     most_disputed_pixel,
+    with_truth,
 )
 from ensir.degradations import gaussian_noise
 from ensir.errors import InputError
 from ensir.files import shown_name
-from ensir.images import read_image
+from ensir.images import read_image, read_picture
+from ensir.intake import take_in
 from ensir.plots import bin_set_figure
-from ensir.progress import IsCancelled, OnProgress
-from ensir.restorers import restore_with
+from ensir.restorers import depth_notes, estimated_seconds
+from ensir.ui.base_models import restored
 from ensir.ui.errors import say_input_errors
 from ensir.ui.example import SEED, example_files, with_noise
-from ensir.ui.jobs import followed
 from ensir.ui.pictures import shown
 from ensir.ui.reference import FILE, reference_for
 from ensir.ui.views import (
@@ -38,7 +44,7 @@ from ensir.ui.views import (
     layer_picture,
     map_items,
     map_legend,
-    note,
+    notes,
     pixel_table,
     score_table,
     sentence,
@@ -49,6 +55,7 @@ from ensir.ui.views import (
 
 RESTORE = "Restore a picture"
 OWN = "My own candidates"
+LONG = 5  # seconds from which a run is worth an estimate
 NEW_INPUT = "New input: press the button to fuse it. What is shown still belongs to the old one."
 
 
@@ -74,6 +81,7 @@ def on_run(
     sigma: float,
     restorers: list[str],
     own_files: list[str] | None,
+    crop: bool,
     truth: str | None,
     source: str,
     file: str | None,
@@ -95,27 +103,30 @@ def on_run(
     """
     view = View(layer, left, right, map_kind, map_channel, x, y, channel)
     degrade = degrade and start == RESTORE
-
-    def work(on_progress: OnProgress, cancelled: IsCancelled) -> tuple[Comparison, str]:
-        degraded, known_truth = None, None if degrade else _truth(truth)
-        if start == OWN:
-            candidates = _own_candidates(own_files)
-        else:
-            degraded = _picture(picture)
-            if degrade:
-                known_truth, degraded = degraded, gaussian_noise(degraded, sigma, SEED)
-            candidates = restore_with(restorers, degraded, on_progress, cancelled)
-        return _compared(candidates, degraded, known_truth, source, file, bin_width, method)
-
-    with closing(followed(work)) as job:
-        while True:
-            try:
-                done, total = next(job)
-            except StopIteration as finished:
-                compared, about = finished.value
-                break
-            progress((done, total), desc="Restoring", unit="tiles")
-            yield gr.skip()
+    paths = _own_candidates(own_files) if start == OWN else {INPUT: _chosen(picture)}
+    if truth is not None and not degrade:
+        paths[TRUTH] = Path(truth)
+    taken = take_in(paths, crop=crop)
+    given = dict(taken.pictures)
+    known_truth, degraded, said = given.pop(TRUTH, None), given.pop(INPUT, None), taken.notes
+    if degraded is None:
+        candidates = given
+    else:
+        if degrade:
+            known_truth, degraded = degraded, gaussian_noise(degraded, sigma, SEED)
+        said += depth_notes(degraded)
+        candidates = yield from _restored(restorers, degraded, progress)
+    reference, about = reference_for(source, candidates, known_truth, file, bin_width)
+    compared = compare(
+        candidates,
+        degraded=degraded,
+        truth=known_truth,
+        alpha=taken.alpha,
+        notes=said,
+        reference=reference,
+        bin_width=bin_width,
+        method=method,
+    )
     yield (
         *_fused_outputs(compared, about, view),
         candidate_items(compared),
@@ -126,14 +137,13 @@ def on_run(
 
 def on_new_input() -> tuple[object, ...]:
     """Forgets the ground truth, which belonged to the input before, and asks for the button."""
-    return None, True, note(NEW_INPUT)
+    return None, True, notes(NEW_INPUT)
 
 
 @say_input_errors
 def on_refit(
     comparison: Comparison,
     waiting: bool,
-    truth: str | None,
     source: str,
     file: str | None,
     bin_width: int,
@@ -151,22 +161,30 @@ def on_refit(
     view = View(layer, left, right, map_kind, map_channel, x, y, channel)
     if waiting or (source == FILE and file is None):
         return gr.skip()
-    known_truth = comparison.truth if truth is None else _truth(truth)
-    compared, about = _compared(
-        comparison.candidates, comparison.degraded, known_truth, source, file, bin_width, method
-    )
-    same_order = list(compared.candidates) == list(comparison.candidates)
+    candidates = comparison.candidates
+    reference, about = reference_for(source, candidates, comparison.truth, file, bin_width)
+    again = fuse_again(comparison, reference=reference, bin_width=bin_width, method=method)
+    same_order = list(again.candidates) == list(candidates)
     return (
-        *_fused_outputs(compared, about, view),
-        gr.skip() if same_order else candidate_items(compared),
+        *_fused_outputs(again, about, view),
+        gr.skip() if same_order else candidate_items(again),
     )
+
+
+@say_input_errors
+def on_truth(comparison: Comparison, waiting: bool, truth: str, *weights_and_view: Any) -> object:  # noqa: ANN401
+    """Holds the same candidates against a ground truth, unless new ones wait for the button."""
+    if waiting:
+        return gr.skip()
+    picture = read_picture(Path(truth), TRUTH)
+    return on_refit(with_truth(comparison, picture.values), waiting, *weights_and_view)
 
 
 @say_input_errors
 def on_example(event: gr.SelectData) -> tuple[object, ...]:
     """Takes a picture of ours: with noise to restore, and as it is for the ground truth."""
     truth = read_image(example_files()[event.index])
-    return RESTORE, shown(with_noise(truth)), shown(truth), False, True, note(NEW_INPUT)
+    return RESTORE, shown(with_noise(truth)), shown(truth), False, True, notes(NEW_INPUT)
 
 
 @say_input_errors
@@ -213,31 +231,10 @@ def on_inspect(
     return _inspected(inspect_pixel(comparison, x, y), channel)
 
 
-def _compared(
-    candidates: dict[str, Tensor],
-    degraded: Tensor | None,
-    truth: Tensor | None,
-    source: str,
-    file: str | None,
-    bin_width: int,
-    method: str,
-) -> tuple[Comparison, str]:
-    reference, about = reference_for(source, candidates, truth, file, bin_width)
-    compared = compare(
-        candidates,
-        degraded=degraded,
-        truth=truth,
-        reference=reference,
-        bin_width=bin_width,
-        method=method,
-    )
-    return compared, about
-
-
 def _fused_outputs(comparison: Comparison, about: str, view: View) -> tuple[object, ...]:
     width, height = comparison.size
     x, y = view.x, view.y
-    if x is None or y is None or not (0 <= x < width and 0 <= y < height):
+    if type(x) is not int or type(y) is not int or not (0 <= x < width and 0 <= y < height):
         x, y = most_disputed_pixel(comparison)
     names = layer_names(comparison)
     layer = view.layer if view.layer in names else FUSED
@@ -252,7 +249,7 @@ def _fused_outputs(comparison: Comparison, about: str, view: View) -> tuple[obje
         map_items(comparison, view.map_kind, view.map_channel),
         map_legend(comparison, view.map_kind),
         score_table(comparison),
-        note(about),
+        notes(about, *comparison.notes),
         x,
         y,
         *_inspected(inspect_pixel(comparison, x, y), view.channel),
@@ -271,21 +268,37 @@ def _inspected(pixel: PixelInspection, channel: str) -> tuple[object, ...]:
     return pixel_table(pixel, place), sentence(pixel, place), bin_set_figure(pixel, place)
 
 
-def _picture(path: str | None) -> Tensor:
-    if path is None:
+def _restored(
+    restorers: list[str], image: Tensor, progress: gr.Progress
+) -> Generator[object, None, dict[str, Tensor]]:
+    """Lets the base models work, changing nothing on the page but the progress."""
+    check_names(restorers or ())
+    seconds = estimated_seconds(restorers, image)
+    about = f"Restoring, about {seconds:.0f} s" if seconds > LONG else "Restoring"
+    candidates: dict[str, Tensor] = {}
+    with closing(restored(restorers, image)) as steps:
+        for step in steps:
+            if isinstance(step, dict):
+                candidates = step
+            else:
+                progress(step, desc=about, unit="tiles")
+                yield gr.skip()
+    return candidates
+
+
+def _chosen(picture: str | None) -> Path:
+    if picture is None:
         raise InputError("no picture yet: upload one, or start from candidates of your own")
-    return read_image(Path(path))
+    return Path(picture)
 
 
-def _truth(path: str | None) -> Tensor | None:
-    return None if path is None else read_image(Path(path))
-
-
-def _own_candidates(paths: list[str] | None) -> dict[str, Tensor]:
-    candidates = {}
-    for path in sorted(map(Path, paths or []), key=lambda path: path.name):
+def _own_candidates(files: list[str] | None) -> dict[str, Path]:
+    """The visitor's candidates by name, in the order of their names."""
+    candidates: dict[str, Path] = {}
+    for path in sorted(map(Path, files or []), key=lambda path: path.name):
         name = Path(shown_name(path)).stem
         if name in candidates:
             raise InputError(f"two candidates are called {name}: rename one")
-        candidates[name] = read_image(path)
+        candidates[name] = path
+    check_names(candidates)
     return candidates

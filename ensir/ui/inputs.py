@@ -9,6 +9,7 @@ from typing import Any
 
 import gradio as gr
 from gradio.utils import get_upload_folder
+from gradio_client.utils import is_file_obj, traverse
 
 from ensir.errors import InputError
 from ensir.ui.errors import shown_error
@@ -31,6 +32,18 @@ def picture_input(**options: Any) -> gr.Image:  # noqa: ANN401 - handed on to Gr
 def file_input(**options: Any) -> gr.File:  # noqa: ANN401 - handed on to Gradio
     """A field for one file or several; its value is a path or a list of paths."""
     return _UploadedFile(type="filepath", **options)
+
+
+class GuardedBlocks(gr.Blocks):
+    """An app whose events take uploaded files only.
+
+    Gradio itself would fetch an address before any function or component of ours is called, and
+    end any other path in an error without a sentence.
+    """
+
+    async def preprocess_data(self, block_fn: Any, inputs: list[Any], *others: Any) -> Any:  # noqa: ANN401
+        traverse(inputs, lambda file: uploaded(file["path"]), is_file_obj)
+        return await super().preprocess_data(block_fn, inputs, *others)
 
 
 def uploaded(path: str | None) -> str:

@@ -12,9 +12,10 @@ from ensir.images import encode_png
 
 
 def shown(picture: Tensor) -> str:
-    """The path of a PNG of the picture (3, H, W) uint8; the same picture is written once."""
-    data = encode_png(picture)
-    path = Path(os.environ["GRADIO_TEMP_DIR"]) / f"{digest(data)[:32]}.png"
+    """The path of a PNG of the picture (3, H, W) uint8; the same picture is encoded once."""
+    pixels = picture.contiguous().numpy()
+    name = digest(str(pixels.shape).encode() + pixels.data)
+    path = Path(os.environ["GRADIO_TEMP_DIR"]) / f"{name[:32]}.png"
     if not path.exists():
-        write_whole(path, data)
+        write_whole(path, encode_png(picture))
     return str(path)

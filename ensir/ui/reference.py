@@ -16,8 +16,7 @@ from ensir.files import shown_name
 from ensir.published_tables import FILE_NAME
 from ensir.reference_set import ReferenceStatistics
 from ensir.statistics_files import read_statistics
-from ensir.table_files import read_reference
-from ensir.torch_archive import is_torch_archive
+from ensir.table_files import is_released_table, read_reference
 
 SAMPLE_FILE = Path(__file__).parents[2] / "sample_luts" / "noise25_b8.statistics.safetensors"
 
@@ -47,7 +46,7 @@ def reference_for(
     if source == SAMPLE:
         return _sample(candidates)
     if source == FILE:
-        if file is None:
+        if not file:
             raise InputError("no file yet: choose a lookup table or statistics, or other weights")
         return _of_file(Path(file), tuple(candidates))
     if source == OWN_TRUTH:
@@ -59,7 +58,9 @@ def reference_for(
         )
     if source == NONE:
         return None, "Every candidate has the same weight everywhere."
-    raise InputError(f"weights come from one of {', '.join(SOURCES)}; got {source!r:.80}")
+    raise InputError(
+        f"weights come from one of {', '.join(map(repr, SOURCES))}; got {source!r:.80}"
+    )
 
 
 def _sample(candidates: Mapping[str, Tensor]) -> tuple[Reference, str]:
@@ -74,8 +75,7 @@ def _sample(candidates: Mapping[str, Tensor]) -> tuple[Reference, str]:
 
 
 def _of_file(file: Path, candidates: tuple[str, ...]) -> tuple[Reference, str]:
-    with file.open("rb") as opened:
-        is_released = is_torch_archive(opened.read(4))
+    is_released = is_released_table(file)
     reference = read_reference(file, candidates if is_released else None)
     if isinstance(reference, ReferenceStatistics):
         return reference, _about(reference)

@@ -9,9 +9,13 @@ from torch import Tensor
 from ensir.comparison import (
     AVERAGE,
     CHANNELS,
+    ERROR_OF,
     FUSED,
+    GAIN,
     INPUT,
+    LARGEST_WEIGHT,
     PIXEL_COLUMNS,
+    WEIGHT_OF,
     Comparison,
     PixelInspection,
     error_map,
@@ -22,7 +26,9 @@ from ensir.comparison import (
     scores,
     weight_maps,
 )
+from ensir.ensemble.levels import levels_of
 from ensir.errors import InputError
+from ensir.images import on_white
 from ensir.palettes import (
     candidate_colours,
     coloured_candidates,
@@ -34,10 +40,6 @@ from ensir.ui.pictures import shown
 from ensir.ui.tables import table_html
 from ensir.ui.theme import error_scale_html, gain_scale_html, names_html, weight_scale_html
 
-WEIGHT_LAYER = "weight of "
-LARGEST_LAYER = "largest weight"
-ERROR_LAYER = "error of "
-GAIN_LAYER = "gain over average"
 SCORE_COLUMNS = ("", "PSNR, dB", "over average", "SSIM")
 
 MEAN = "mean"
@@ -48,40 +50,40 @@ MAP_KINDS = (WEIGHTS, ERRORS)
 
 def layer_names(comparison: Comparison) -> list[str]:
     """Every picture and map there is."""
-    names = [*comparison.layers, *(WEIGHT_LAYER + name for name in comparison.candidates)]
-    names.append(LARGEST_LAYER)
+    names = [*comparison.pictures, *(WEIGHT_OF + name for name in comparison.candidates)]
+    names.append(LARGEST_WEIGHT)
     if comparison.truth is not None:
-        names += [GAIN_LAYER, *(ERROR_LAYER + name for name in comparison.scored)]
+        names += [GAIN, *(ERROR_OF + name for name in comparison.scored)]
     return names
 
 
 def layer_picture(comparison: Comparison, name: str, map_channel: str = MEAN) -> Tensor:
-    """A picture or map by name, (3, H, W) uint8; `map_channel` is that of the weights."""
+    """A picture, on white, or map by name, (3, H, W) uint8; `map_channel` is the weights'."""
     if name not in layer_names(comparison):
         raise InputError(f"there is no picture {name!r:.80}: choose one of the list")
-    if name in comparison.layers:
-        return comparison.layers[name]
-    if name == LARGEST_LAYER:
+    if name in comparison.pictures:
+        return on_white(levels_of(comparison.pictures[name]), comparison.alpha)
+    if name == LARGEST_WEIGHT:
         return coloured_candidates(largest_weights(comparison, _place(map_channel)))
-    if name == GAIN_LAYER:
+    if name == GAIN:
         return coloured_gains(gain_map(comparison))
-    if name.startswith(ERROR_LAYER):
-        return coloured_errors(error_map(comparison, name.removeprefix(ERROR_LAYER)))
+    if name.startswith(ERROR_OF):
+        return coloured_errors(error_map(comparison, name.removeprefix(ERROR_OF)))
     maps = weight_maps(comparison, _place(map_channel))
-    return coloured_weights(maps[name.removeprefix(WEIGHT_LAYER)])
+    return coloured_weights(maps[name.removeprefix(WEIGHT_OF)])
 
 
 def layer_legend(comparison: Comparison, name: str, map_channel: str = MEAN) -> str:
     """What the colours of a map mean; empty for a picture."""
-    if name in comparison.layers:
+    if name in comparison.pictures:
         return ""
-    if name == LARGEST_LAYER:
+    if name == LARGEST_WEIGHT:
         channel = "mean of the three channels" if map_channel == MEAN else map_channel
         ties = f"The model with the largest weight, {channel}; of equal ones the first."
         return names_html(list(comparison.candidates), ties)
-    if name == GAIN_LAYER:
+    if name == GAIN:
         return gain_scale_html()
-    return error_scale_html() if name.startswith(ERROR_LAYER) else weight_scale_html()
+    return error_scale_html() if name.startswith(ERROR_OF) else weight_scale_html()
 
 
 def wiped_names(comparison: Comparison, left: str, right: str) -> tuple[str, str]:
@@ -107,7 +109,7 @@ def wiped_legend(comparison: Comparison, left: str, right: str, map_channel: str
 
 
 def candidate_items(comparison: Comparison) -> list[tuple[str, str]]:
-    return [(shown(picture), name) for name, picture in comparison.candidates.items()]
+    return [(shown(layer_picture(comparison, name)), name) for name in comparison.candidates]
 
 
 def map_items(
@@ -134,7 +136,7 @@ def map_items(
 def map_legend(comparison: Comparison, kind: str) -> str:
     if kind == ERRORS:
         return (
-            note("Add a ground truth to see errors.")
+            notes("Add a ground truth to see errors.")
             if comparison.truth is None
             else (error_scale_html())
         )
@@ -160,8 +162,8 @@ def score_table(comparison: Comparison) -> str:
     return table_html("Against the ground truth", SCORE_COLUMNS, scores(comparison))
 
 
-def note(about: str) -> str:
-    return f"<p>{escape(about)}</p>"
+def notes(*sentences: str) -> str:
+    return "".join(f"<p>{escape(sentence)}</p>" for sentence in sentences)
 
 
 def sentence(pixel: PixelInspection, channel: int) -> str:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from ensir.ensemble import bins as bins_module
-from ensir.ensemble.bins import Bins, levels_of
+from ensir.ensemble.bins import Bins
 from ensir.errors import InputError
 from ensir.limits import MOST_BIN_SETS
 
@@ -69,6 +69,12 @@ def test_a_width_that_is_no_whole_number_from_1_to_256_is_refused(width: object)
         Bins(width, 3)
 
 
+def test_a_sentence_repeats_80_letters_of_a_width_at_most() -> None:
+    for refuse in (lambda: Bins("x" * 5000, 3), lambda: Bins(32, 3).coarser("x" * 5000)):
+        with pytest.raises(InputError, match=r"got .{80}$"):
+            refuse()
+
+
 @pytest.mark.parametrize("candidates", [0, -1, 2.0, True, None])
 def test_less_than_one_candidate_is_refused(candidates: object) -> None:
     with pytest.raises(InputError, match=r"at least one candidate"):
@@ -109,23 +115,3 @@ def test_bin_sets_are_dense_up_to_the_limit(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_fewer_candidates_keep_the_width() -> None:
     assert Bins(24, 5).of_candidates([0, 3]) == Bins(24, 2)
-
-
-def test_16_bit_values_round_to_the_nearest_8_bit_level() -> None:
-    values = torch.arange(65536, dtype=torch.int32)
-    nearest = (values.double() / 257).round()  # 257 is odd: there are no ties
-    assert torch.equal(levels_of(values.to(torch.uint16)).double(), nearest)
-
-
-def test_floats_round_half_up_to_levels() -> None:
-    values = torch.tensor([0.0, 0.25, 0.5, 1.5, 2.5, 254.4, 254.5, 255.0])
-    assert levels_of(values).tolist() == [0, 0, 1, 2, 3, 254, 255, 255]
-
-
-def test_the_float_below_one_half_rounds_down() -> None:
-    below = torch.nextafter(torch.tensor([0.5]), torch.tensor([0.0]))
-    assert levels_of(below).tolist() == [0]
-
-
-def test_levels_of_8_bit_values_are_the_values(sample: tuple[Tensor, Tensor]) -> None:
-    assert torch.equal(levels_of(sample[0]), sample[0])

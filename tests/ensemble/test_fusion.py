@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from ensir.ensemble import fusion as fusion_module
-from ensir.ensemble.fusion import Place, checked_candidates, fuse_pictures, values_of
+from ensir.ensemble.fusion import Place, checked_candidates, fuse_pictures
+from ensir.ensemble.levels import values_of
 from ensir.errors import InputError
 from tests.conftest import make_pictures
 
@@ -125,11 +126,6 @@ def test_other_result_types_are_refused(dtype: torch.dtype) -> None:
     candidates, _ = make_pictures(1, 2)
     with pytest.raises(InputError, match=r"torch.float32 or torch.uint8"):
         fuse_pictures(list(candidates), shares(1, 2)[1], dtype)
-
-
-def test_16_bit_values_keep_their_precision() -> None:
-    values = torch.arange(65536, dtype=torch.int32).to(torch.uint16)
-    assert torch.equal(values_of(values), torch.arange(65536).double() / 257)
 
 
 def fault(picture: Tensor, *, of: str = "B") -> dict[str, Tensor]:

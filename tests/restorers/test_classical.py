@@ -8,8 +8,9 @@ from skimage import data
 from torch import Tensor
 
 from ensir.degradations import gaussian_noise
+from ensir.ensemble.levels import levels_of
 from ensir.errors import Cancelled, InputError
-from ensir.metrics import psnr, rounded
+from ensir.metrics import psnr
 from ensir.restorers import RESTORERS
 from ensir.restorers.classical import CLASSICAL, ClassicalRestorer
 from ensir.restorers.tiling import restore_in_tiles
@@ -67,7 +68,7 @@ def test_any_two_differ_by_more_than_rounding(noisy: Tensor) -> None:
 
 def test_their_average_is_better_than_the_typical_one(truth: Tensor, noisy: Tensor) -> None:
     candidates = torch.stack([restore(restorer, noisy) for restorer in CLASSICAL])
-    average = rounded(candidates.double().mean(0))
+    average = levels_of(candidates.double().mean(0))
     scores = sorted(psnr(candidate, truth) for candidate in candidates)
     assert psnr(average, truth) > scores[1]
 

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.filterwarnings("default")
 def test_the_fused_picture_is_that_of_the_engine(small: Comparison) -> None:
     path = Path(fused_file(small))
     assert path.name == "fused.png"
-    assert torch.equal(read_image(path), small.fused)
+    assert torch.equal(read_image(path), small.fused.values)
 
 
 def test_the_weights_are_those_of_the_engine(small: Comparison) -> None:

@@ -17,7 +17,8 @@ from ensir.comparison import (
     most_disputed_pixel,
 )
 from ensir.degradations import gaussian_noise
-from ensir.images import encode_png, read_image
+from ensir.ensemble.levels import in_depth, levels_of
+from ensir.images import encode_png, on_white, read_image
 from ensir.restorers import restore_with
 from ensir.ui import views
 from ensir.ui.events import (
@@ -31,6 +32,7 @@ from ensir.ui.events import (
     on_pick,
     on_refit,
     on_run,
+    on_truth,
     on_wiped,
 )
 from ensir.ui.example import SEED, example_files, with_noise
@@ -58,6 +60,7 @@ def run(
     sigma: float = 10,
     restorers: tuple[str, ...] = ("bilateral", "median"),
     own_files: list[str] | None = None,
+    crop: bool = False,
     truth: str | None = None,
     source: str = SAMPLE,
     layer: str = FUSED,
@@ -65,7 +68,7 @@ def run(
     y: int | None = 0,
 ) -> Any:  # noqa: ANN401 - what Gradio lays into the components
     """The last outputs of a run with `em` at width 16, green."""
-    inputs = (start, picture, degrade, sigma, list(restorers), own_files)
+    inputs = (start, picture, degrade, sigma, list(restorers), own_files, crop)
     weights_from = (truth, source, None, 16, "em")
     steps = list(on_run(*inputs, *weights_from, layer, *LOOKED_AT, x, y, "green"))
     assert all(step == SKIP for step in steps[:-1])
@@ -81,8 +84,10 @@ def refit(
     method: str = "em",
     layer: str = FUSED,
 ) -> Any:  # noqa: ANN401 - as above
-    weights_from = (truth, source, None, bin_width, method)
-    return on_refit(comparison, waiting, *weights_from, layer, *LOOKED_AT, 5, 3, "green")
+    rest = (source, None, bin_width, method, layer, *LOOKED_AT, 5, 3, "green")
+    if truth is not None:
+        return on_truth(comparison, waiting, truth, *rest)
+    return on_refit(comparison, waiting, *rest)
 
 
 def own(upload: Upload, pictures: dict[str, Tensor]) -> list[str]:
@@ -98,8 +103,8 @@ def test_a_run_restores_and_fuses_as_the_engine_does(upload: Upload) -> None:
     names = ("bilateral", "median")
     restored = restore_with(names, TRUTH, lambda done, total: None, lambda: False)
     expected = compare(restored, degraded=TRUTH, reference=sample_statistics(), bin_width=16)
-    assert same_picture(outputs[MAIN], expected.fused)
-    assert torch.equal(outputs[COMPARISON].fused, expected.fused)
+    assert same_picture(outputs[MAIN], expected.fused.values)
+    assert torch.equal(outputs[COMPARISON].fused.values, expected.fused.values)
     assert [name for _, name in outputs[PICTURES]] == list(names)
     assert len(outputs[MAPS]) == 2
     assert outputs[WAITING] is False
@@ -107,7 +112,7 @@ def test_a_run_restores_and_fuses_as_the_engine_does(upload: Upload) -> None:
     assert outputs[TRUTH_FIELD] == SKIP
     assert (outputs[LEFT]["value"], outputs[RIGHT]["value"]) == ("input", "fused")
     assert same_picture(outputs[WIPED][0], TRUTH)
-    assert same_picture(outputs[WIPED][1], expected.fused)
+    assert same_picture(outputs[WIPED][1], expected.fused.values)
     assert outputs[LEGEND]["visible"] is outputs[WIPED_LEGEND]["visible"] is False
     assert "24 reference pictures" in outputs[NOTE]
     assert outputs[TABLE] == views.pixel_table(inspect_pixel(expected, 0, 0), 1)
@@ -139,7 +144,7 @@ def test_a_layer_that_is_gone_gives_way_to_the_fused_picture(upload: Upload) -> 
     files = own(upload, {"a": CANDIDATES[0], "b": CANDIDATES[1]})
     outputs = run(OWN, own_files=files, layer="median")
     assert outputs[LAYER]["value"] == FUSED
-    assert same_picture(outputs[MAIN], outputs[COMPARISON].fused)
+    assert same_picture(outputs[MAIN], outputs[COMPARISON].fused.values)
     outputs = run(OWN, own_files=files, layer="b")
     assert same_picture(outputs[MAIN], CANDIDATES[1])
 
@@ -159,13 +164,57 @@ def test_a_run_without_what_it_needs_is_a_sentence(upload: Upload) -> None:
         ({"picture": picture, "source": FILE}, "no file yet"),
         ({"start": OWN}, "two or more candidates are needed to fuse, got 0"),
         ({"start": OWN, "own_files": one}, "two or more candidates are needed to fuse, got 1"),
-        ({"start": OWN, "own_files": smaller}, "a is 36 × 40 .* but b is 36 × 39"),
+        ({"start": OWN, "own_files": smaller}, r"different sizes \(a is 36 × 40, b is 36 × 39\)"),
         ({"start": OWN, "own_files": twice}, "two candidates are called a"),
         ({"start": OWN, "own_files": reserved}, "cannot be called 'fused'"),
     ):
         with pytest.raises(gr.Error, match=sentence) as caught:
             run(**arguments)
         assert "/" not in caught.value.message
+
+
+def deep_picture(seed: int) -> Tensor:
+    random = torch.Generator().manual_seed(seed)
+    return torch.randint(0, 65536, (3, 40, 36), generator=random).to(torch.uint16)
+
+
+def test_a_16_bit_transparent_picture_is_fused_as_such_and_the_page_says_so(
+    upload: Upload,
+) -> None:
+    deep = deep_picture(1)
+    alpha = torch.full((40, 36), 30000, dtype=torch.int32).to(torch.uint16)
+    outputs = run(picture=upload("deep.png", encode_png(deep, alpha)))
+    comparison = outputs[COMPARISON]
+    assert torch.equal(comparison.degraded.int(), deep.int())
+    names = ("bilateral", "median")
+    restored = restore_with(names, levels_of(deep), lambda done, total: None, lambda: False)
+    assert all(torch.equal(comparison.candidates[name], restored[name]) for name in names)
+    fused = comparison.fused
+    assert torch.equal(fused.values.int(), in_depth(comparison.fusion.image, torch.uint16).int())
+    assert torch.equal(fused.alpha.int(), alpha.int())
+    assert "deep.png is partly transparent" in outputs[NOTE] and "16 bits" in outputs[NOTE]
+    on_screen = on_white(levels_of(comparison.fusion.image), alpha)
+    assert same_picture(outputs[MAIN], on_screen)
+    assert outputs[NOTE].removeprefix("<p>")[:10] != refit(comparison, NONE)[NOTE][3:13]
+    assert "deep.png is partly transparent" in refit(comparison, NONE)[NOTE]
+
+
+def test_a_16_bit_picture_is_degraded_in_16_bits(upload: Upload) -> None:
+    deep = deep_picture(2)
+    outputs = run(picture=upload("deep.png", encode_png(deep)), degrade=True, sigma=7)
+    comparison = outputs[COMPARISON]
+    assert torch.equal(comparison.truth.int(), deep.int())
+    assert torch.equal(comparison.degraded.int(), gaussian_noise(deep, 7, SEED).int())
+
+
+def test_candidates_of_different_sizes_are_cropped_if_asked_for(upload: Upload) -> None:
+    files = own(upload, {"a": CANDIDATES[0], "b": CANDIDATES[1, :, :38, :32]})
+    truth = upload("gt.png", encode_png(TRUTH[:, :39]))
+    outputs = run(OWN, own_files=files, crop=True, truth=truth, source=OWN_TRUTH)
+    comparison = outputs[COMPARISON]
+    assert torch.equal(comparison.candidates["a"], CANDIDATES[0, :, :38, :32])
+    assert torch.equal(comparison.truth, TRUTH[:, :38, :32])
+    assert "Cropped to the 32 × 38 pixels" in outputs[NOTE]
 
 
 def test_new_input_forgets_the_truth_and_asks_for_the_button() -> None:
@@ -177,7 +226,7 @@ def test_new_input_forgets_the_truth_and_asks_for_the_button() -> None:
 
 def test_a_refit_fuses_the_same_candidates_with_other_weights(small: Comparison) -> None:
     outputs = refit(small, NONE)
-    assert torch.equal(outputs[COMPARISON].fused, views.layer_picture(small, "average"))
+    assert torch.equal(outputs[COMPARISON].fused.values, views.layer_picture(small, "average"))
     assert outputs[COMPARISON].candidates == small.candidates
     fitted = refit(small, OWN_TRUTH, bin_width=64, method="published")[COMPARISON].table
     assert fitted is not None
@@ -299,9 +348,9 @@ def test_typed_numbers_inspect_their_pixel(small: Comparison) -> None:
 
 def test_a_pixel_that_is_not_there_is_a_sentence(small: Comparison) -> None:
     for x, y, sentence in (
-        (36, 0, "x goes from 0 to 35"),
-        (0, 40, "y goes from 0 to 39"),
-        (-1, 0, "x goes from 0 to 35"),
+        (36, 0, "x is a whole number from 0 to 35"),
+        (0, 40, "y is a whole number from 0 to 39"),
+        (-1, 0, "x is a whole number from 0 to 35"),
         (None, 0, "fill in both"),
         (0, None, "fill in both"),
     ):

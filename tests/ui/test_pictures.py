@@ -23,4 +23,6 @@ def test_one_picture_is_one_file_and_another_another(uploads: Path) -> None:
     assert shown(candidates[0].clone()) == first
     assert Path(first).stat().st_mtime_ns == written
     assert shown(candidates[1]) != first
+    turned = candidates[0].reshape(3, 12, 48)  # the same bytes in another shape
+    assert shown(turned) != first
     assert Path(first).parent == uploads

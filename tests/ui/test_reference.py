@@ -72,13 +72,22 @@ def test_a_ground_truth_gives_statistics_of_this_picture() -> None:
 def test_a_missing_truth_or_file_is_a_sentence() -> None:
     with pytest.raises(InputError, match="no ground truth yet: add one"):
         reference_for(OWN_TRUTH, ABC, None, None, 16)
-    with pytest.raises(InputError, match="no file yet: choose"):
-        reference_for(FILE, ABC, None, None, 16)
+    for file in (None, ""):
+        with pytest.raises(InputError, match="no file yet: choose"):
+            reference_for(FILE, ABC, None, file, 16)
 
 
-@pytest.mark.parametrize("source", ["", "elsewhere", None])
+def test_a_file_that_is_gone_and_a_folder_are_a_sentence(uploads: Path) -> None:
+    with pytest.raises(InputError, match=r"^gone\.safetensors is not there: check its name"):
+        reference_for(FILE, ABC, None, str(uploads / "gone.safetensors"), 16)
+    (uploads / "folder").mkdir()
+    with pytest.raises(InputError, match=r"^folder is not a file: choose one$"):
+        reference_for(FILE, ABC, None, str(uploads / "folder"), 16)
+
+
+@pytest.mark.parametrize("source", ["", "elsewhere", None, [], "x" * 5000])
 def test_an_unknown_source_is_a_sentence(source: str) -> None:
-    with pytest.raises(InputError, match="weights come from one of"):
+    with pytest.raises(InputError, match=r"weights come from one of 'Sample: .*'; got .{2,80}$"):
         reference_for(source, ABC, TRUTH, None, 16)
     assert len(set(SOURCES)) == 4
 

@@ -44,7 +44,7 @@ def test_the_layers_are_the_pictures_and_the_weights(small: Comparison) -> None:
     errors = [f"error of {name}" for name in (FUSED, AVERAGE, "A", "B", "C")]
     assert names == [FUSED, AVERAGE, "A", "B", "C", TRUTH, *weights, "gain over average", *errors]
     assert torch.equal(views.layer_picture(small, "A"), small.candidates["A"])
-    assert torch.equal(views.layer_picture(small, FUSED), small.fused)
+    assert torch.equal(views.layer_picture(small, FUSED), small.fused.values)
     expected = coloured_weights(weight_maps(small)["B"])
     assert torch.equal(views.layer_picture(small, "weight of B"), expected)
     green = coloured_weights(weight_maps(small, 1)["B"])
@@ -70,7 +70,7 @@ def test_every_map_says_what_its_colours_mean(small: Comparison) -> None:
         ("gain over average", "better by 16"),
     ):
         assert said in views.layer_legend(small, name)
-    assert all(not views.layer_legend(small, name) for name in small.layers)
+    assert all(not views.layer_legend(small, name) for name in small.pictures)
     assert "largest weight, red;" in views.layer_legend(small, "largest weight", "red")
     assert "absolute error" in views.map_legend(small, views.ERRORS)
     assert "mixture weight" in views.map_legend(small, views.WEIGHTS)
@@ -135,7 +135,7 @@ def test_names_are_only_ever_text(averaged: Comparison) -> None:
     for html in (
         views.pixel_table(pixel, 0),
         views.score_table(with_truth),
-        views.note(MARKUP),
+        views.notes(MARKUP),
         views.layer_legend(averaged, "largest weight"),
     ):
         assert MARKUP not in html

@@ -5,10 +5,11 @@ import math
 import pytest
 import torch
 
-from ensir.degradations import gaussian_noise, poisson_noise
+from ensir.degradations import gaussian_noise, poisson_gaussian_noise, poisson_noise
 from ensir.errors import InputError
 
 GREY = torch.full((3, 200, 200), 128, dtype=torch.uint8)
+NO_NUMBERS = ["much", "x" * 5000, None, [1], True, 1j]
 
 
 def test_the_same_seed_gives_the_same_noise_and_another_seed_another() -> None:
@@ -88,15 +89,15 @@ def test_very_much_light_leaves_nearly_no_noise() -> None:
     assert (noisy.int() - 128).abs().max().item() <= 1
 
 
-@pytest.mark.parametrize("peak", [-1, 0, 0.5, 1_000_001, math.inf, math.nan])
-def test_a_number_of_photons_out_of_range_is_refused(peak: float) -> None:
-    with pytest.raises(InputError, match="1 to 1,000,000 photons bright, got"):
+@pytest.mark.parametrize("peak", [-1, 0, 0.5, 1_000_001, math.inf, math.nan, *NO_NUMBERS])
+def test_a_number_of_photons_out_of_range_is_refused(peak: object) -> None:
+    with pytest.raises(InputError, match=r"1 to 1,000,000 photons bright, got .{1,80}$"):
         poisson_noise(GREY, peak, seed=0)
 
 
-@pytest.mark.parametrize("sigma", [-1, 100.5, math.inf, math.nan])
-def test_a_strength_out_of_range_is_refused(sigma: float) -> None:
-    with pytest.raises(InputError, match="0 to 100 levels strong, got"):
+@pytest.mark.parametrize("sigma", [-1, 100.5, math.inf, math.nan, *NO_NUMBERS])
+def test_a_strength_out_of_range_is_refused(sigma: object) -> None:
+    with pytest.raises(InputError, match=r"0 to 100 levels strong, got .{1,80}$"):
         gaussian_noise(GREY, sigma, seed=0)
 
 
@@ -105,3 +106,28 @@ def test_a_negative_seed_is_refused() -> None:
         gaussian_noise(GREY, 25, seed=-1)
     with pytest.raises(InputError, match="a seed is 0 or more, got -1"):
         poisson_noise(GREY, 25, seed=-1)
+
+
+@pytest.mark.parametrize(("level", "peak", "sigma"), [(128, 100, 10), (40, 1000, 4)])
+def test_counting_and_reading_spread_by_the_sum_of_their_variances(
+    level: int, peak: float, sigma: float
+) -> None:
+    image = torch.full((3, 200, 200), level, dtype=torch.uint8)
+    noise = poisson_gaussian_noise(image, peak, sigma, seed=0).double() - level
+    variance = 255 * level / peak + sigma**2 + 1 / 12  # rounding adds the last part
+    assert abs(noise.mean().item()) < 4 * math.sqrt(variance / noise.numel()) + 0.05
+    # Four standard errors of the variance of 120,000 draws are 1.6 %.
+    assert abs(noise.var().item() / variance - 1) < 0.02
+
+
+def test_without_reading_noise_only_photons_are_counted() -> None:
+    assert torch.equal(poisson_gaussian_noise(GREY, 30, 0, seed=4), poisson_noise(GREY, 30, seed=4))
+    read = poisson_gaussian_noise(GREY, 30, 5, seed=4)
+    assert not torch.equal(read, poisson_noise(GREY, 30, seed=4))
+    assert torch.equal(read, poisson_gaussian_noise(GREY, 30, 5, seed=4))
+
+
+@pytest.mark.parametrize(("peak", "sigma"), [(0.5, 5), (30, 101), (30, -1), (30, math.nan)])
+def test_reading_noise_out_of_range_is_refused(peak: float, sigma: float) -> None:
+    with pytest.raises(InputError, match=r"photons bright|levels strong"):
+        poisson_gaussian_noise(GREY, peak, sigma, seed=0)

@@ -1,0 +1,84 @@
+"""The base models at work: on this machine, or on the GPU that a ZeroGPU Space lends them.
+
+Such a Space lends its GPU to functions marked by its package `spaces`, runs them in a process of
+their own, and counts the seconds against the visitor. So only networks go there, and what goes
+in and comes out can be pickled.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Generator, Sequence
+from importlib.util import find_spec
+from typing import TypeVar
+
+import torch
+from torch import Tensor
+
+from ensir.devices import best_device, device_words
+from ensir.progress import IsCancelled, OnProgress
+from ensir.restorers import RESTORERS, estimated_seconds, restore_with
+from ensir.ui.jobs import followed
+
+Function = TypeVar("Function", bound=Callable[..., object])
+# How far the work is, again and again, and in the end the candidates.
+Steps = Generator[tuple[int, int] | dict[str, Tensor], None, None]
+
+# Runs of base models on the page and by the API wait for each other: two would take the same cores.
+ONE_AT_A_TIME = "base models"
+LENDS = find_spec("spaces") is not None
+# Seconds asked for at least, for a card has to be found first, and what a visitor may ask for.
+LEAST_LENT, MOST_LENT = 15, 120
+
+
+def lent(function: Function) -> Function:
+    """The function with a GPU for its time where this is a ZeroGPU Space; elsewhere as it is."""
+    if not LENDS:
+        return function
+    import spaces
+
+    return spaces.GPU(duration=lent_seconds)(function)
+
+
+def lent_seconds(names: Sequence[str], image: Tensor) -> int:
+    """How long a GPU is asked for: what two CPU cores would take is more than enough."""
+    return min(max(math.ceil(estimated_seconds(names, image)), LEAST_LENT), MOST_LENT)
+
+
+def restored(names: Sequence[str], image: Tensor) -> Steps:
+    """Restores an image by the restorers of these names: (done, total) on the way, then candidates.
+
+    Closing it stops the work. Raises InputError for an unknown name.
+    """
+    learned = any(name in RESTORERS and RESTORERS[name].uses_gpu for name in names)
+    yield from (_on_lent_gpu if learned else _steps)(names, image)
+
+
+def restored_unwatched(names: Sequence[str], image: Tensor) -> dict[str, Tensor]:
+    """What `restored` ends with, for those who do not look at its progress."""
+    candidates: dict[str, Tensor] = {}
+    for step in restored(names, image):
+        if isinstance(step, dict):
+            candidates = step
+    return candidates
+
+
+def where_words() -> str:
+    """Which device does the work, as a sentence."""
+    here, best = device_words(torch.device("cpu")), best_device()
+    if not LENDS and best.type == "cpu":
+        return f"Runs on {here}."
+    card = "a GPU that this Space lends" if LENDS else device_words(best)
+    return f"Networks run on {card}, all else on {here}."
+
+
+def _steps(names: Sequence[str], image: Tensor) -> Steps:
+    def work(on_progress: OnProgress, cancelled: IsCancelled) -> dict[str, Tensor]:
+        return restore_with(names, image, on_progress, cancelled)
+
+    candidates = yield from followed(work)
+    yield candidates
+
+
+# At import: a Space refuses to start where nothing asks for its GPU by then.
+_on_lent_gpu = lent(_steps)

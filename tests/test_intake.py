@@ -1,0 +1,90 @@
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from ensir.errors import InputError
+from ensir.images import write_image
+from ensir.intake import in_one_depth, require_one_size, take_in
+from tests.conftest import make_pictures
+
+CANDIDATES, _ = make_pictures(seed=4, members=3, height=30, width=20)
+ALPHA = torch.arange(600).reshape(30, 20).remainder(256).to(torch.uint8)
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> dict[str, Path]:
+    """A, transparent; B, smaller by two rows; C, smaller by one column."""
+    pictures: dict[str, tuple[Tensor, Tensor | None]] = {
+        "A": (CANDIDATES[0], ALPHA),
+        "B": (CANDIDATES[1, :, :28], None),
+        "C": (CANDIDATES[2, :, :, :19], None),
+    }
+    for name, (picture, alpha) in pictures.items():
+        write_image(tmp_path / f"{name}.png", picture, alpha)
+    return {name: tmp_path / f"{name}.png" for name in pictures}
+
+
+def test_pictures_of_different_sizes_are_refused_with_all_sizes(paths: dict[str, Path]) -> None:
+    with pytest.raises(InputError) as caught:
+        take_in(paths)
+    assert str(caught.value) == (
+        "the pictures have different sizes (A is 20 × 30, B is 20 × 28, C is 19 × 30): give "
+        "pictures of one size, or have them cropped to the 19 × 28 pixels that all of them have"
+    )
+
+
+def test_cropping_keeps_the_top_left_of_pictures_and_transparency(paths: dict[str, Path]) -> None:
+    taken = take_in(paths, crop=True)
+    assert list(taken.pictures) == ["A", "B", "C"]
+    for picture, whole in zip(taken.pictures.values(), CANDIDATES, strict=True):
+        assert torch.equal(picture, whole[:, :28, :19])
+    assert taken.alpha is not None and torch.equal(taken.alpha, ALPHA[:28, :19])
+    assert taken.notes[-1] == "Cropped to the 19 × 28 pixels that all the pictures have"
+
+
+def test_pictures_of_one_size_are_taken_whole_whether_cropping_is_asked_for_or_not(
+    paths: dict[str, Path],
+) -> None:
+    same = {"A": paths["A"], "second": paths["A"]}
+    plain, cropped = take_in(same), take_in(same, crop=True)
+    assert torch.equal(cropped.pictures["second"], CANDIDATES[0])
+    assert plain.notes == cropped.notes
+    assert plain.notes == (
+        "A.png is partly transparent: it is shown on white",
+        "A.png (second) is partly transparent: it is shown on white",
+    )
+
+
+def test_the_first_picture_says_how_transparent_the_result_is(paths: dict[str, Path]) -> None:
+    assert take_in({"B": paths["B"], "A": paths["A"]}, crop=True).alpha is None
+    assert take_in({}).alpha is None
+
+
+def test_a_file_that_is_not_called_like_its_picture_is_refused_with_both_names(
+    tmp_path: Path,
+) -> None:
+    bad, good = tmp_path / "0.png", tmp_path / "good.png"
+    bad.write_bytes(b"no picture")
+    write_image(good, CANDIDATES[0])
+    with pytest.raises(InputError, match=r"^0\.png \(A\) is not a PNG"):
+        take_in({"good": good, "A": bad})
+    for alone_or_called_so in ({"A": bad}, {"good": good, "0": bad}):
+        with pytest.raises(InputError, match=r"^0\.png is not a PNG"):
+            take_in(alone_or_called_so)
+
+
+def test_a_sentence_lists_five_sizes_at_most() -> None:
+    pictures = {f"m{side}": torch.zeros(3, side, side) for side in range(1, 8)}
+    with pytest.raises(InputError, match=r"m5 is 5 × 5, …\): give pictures of one size$") as caught:
+        require_one_size(pictures)
+    assert "m6" not in str(caught.value)
+
+
+def test_pictures_of_two_depths_are_brought_to_the_deeper_one() -> None:
+    flat = torch.tensor([0, 7, 255], dtype=torch.uint8).reshape(3, 1, 1)
+    deep = torch.tensor([1, 2, 65535], dtype=torch.int32).to(torch.uint16).reshape(3, 1, 1)
+    both = in_one_depth({"flat": flat, "deep": deep})
+    assert both["flat"].flatten().tolist() == [0, 7 * 257, 65535] and both["deep"] is deep
+    assert in_one_depth({"flat": flat})["flat"] is flat
