@@ -36,3 +36,16 @@ MOST_NAME = 80
 MOST_NOISE = 100
 # Photons at level 255: with so many the noise is at most 0.26 levels, lost in rounding.
 MOST_PHOTONS = 1_000_000
+
+# Checkpoints of networks. A large restoration network has some hundred million parameters: 400 MB,
+# three times that with an optimizer's two moments beside it.
+MOST_CHECKPOINT_BYTES = 2 * 2**30
+MOST_TENSORS = 20_000
+MOST_PARAMETERS = 500_000_000  # 2 GB in float32; tensors that share a storage count each
+# 14,000 weights with all that Adam keeps of each take 6 MB and 2 million operations, which are read
+# in 2 to 6 s.
+MOST_CHECKPOINT_PICKLE_BYTES = 16 * 2**20
+MOST_CHECKPOINT_OPERATIONS = 2_000_000
+# The longest names of parameters have a hundred; notes beside them may be a sentence.
+MOST_CHECKPOINT_STRING = 1_000
+MOST_TENSOR_DIMENSIONS = 16  # a convolution's weights have 5 at most

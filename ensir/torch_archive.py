@@ -1,15 +1,14 @@
 """Reads what torch.save wrote without an unpickler: nothing in the file is called or imported.
 
 The container is a zip of stored members: one pickle, and one member ("record") of raw bytes for
-each storage of tensors. The pickle's operations go to a small stack of our own, which knows 26 of
-them and three names, all as data. Every size is checked before anything is allocated for it, and
-the time is proportional to the size of the file.
+each storage of tensors. The pickle is read as data, with the operations and names of a lookup
+table. Every size is checked before anything is allocated for it, and the time is proportional to
+the size of the file.
 """
 
 from __future__ import annotations
 
 import io
-import pickletools
 import struct
 import zipfile
 import zlib
@@ -23,13 +22,23 @@ import torch
 from torch import Tensor
 
 from ensir.errors import InputError
+from ensir.files import read_whole, shown_name
 from ensir.limits import (
-    MOST_NAME,
     MOST_OPERATIONS,
     MOST_PICKLE_BYTES,
     MOST_PUBLISHED_BYTES,
     MOST_RECORDS,
     MOST_STRING,
+)
+from ensir.pickle_opcodes import (
+    BASIC_OPERATIONS,
+    DAMAGED,
+    Name,
+    PickleLimits,
+    UnexpectedCall,
+    Vocabulary,
+    read_whole_pickle,
+    shown,
 )
 
 ZIP_MAGIC = b"PK\x03\x04"
@@ -39,14 +48,19 @@ LOCAL_HEADER = struct.Struct("<4s5H3L2H")
 ENCRYPTED = 0x1 | 0x40 | 0x2000
 SIZES_FOLLOW = 0x8  # the local header leaves the sizes to a descriptor behind the member
 NAME_IS_UTF8 = 0x800
+# Signature, four counts of members and disks, size and place of the directory, length of a comment.
+END_RECORD = struct.Struct("<4s4H2LH")
+END_MAGIC = b"PK\x05\x06"
+# torch.save writes the same in wider numbers before it, and 20 bytes between that say where.
+WIDE_END_RECORD = struct.Struct("<4sQ2H2L4Q20x")
+WIDE_END_MAGIC = b"PK\x06\x06"
+# Bytes of the directory for each member: zipfile's time grows with the square of what is more.
+MOST_ENTRY_BYTES = 512
 
 REBUILD_TENSOR = "torch._utils _rebuild_tensor_v2"
 FLOAT_STORAGE = "torch FloatStorage"
 ORDERED_DICT = "collections OrderedDict"
-NAMES = {REBUILD_TENSOR, FLOAT_STORAGE, ORDERED_DICT}
-# A key is hashed: a long tuple, or one of shared tuples, would cost far more than its bytes.
-MOST_KEY_PARTS = 4
-DAMAGED = "is damaged or cut off"
+LIMITS = PickleLimits(MOST_PICKLE_BYTES, MOST_OPERATIONS, MOST_STRING)
 
 
 def is_torch_archive(head: bytes) -> bool:
@@ -62,9 +76,16 @@ def read_torch_archive(path: Path, wanted: str) -> object:
 
     Raises InputError for whatever is not that, or is too large.
     """
+    data = read_whole(path, shown_name(path), MOST_PUBLISHED_BYTES)
     with sentence_about(path):
-        archive = _Archive(_file_bytes(path), wanted)
-        return _Machine(archive, wanted).run(archive.member("data.pkl"))
+        archive = Archive(data, wanted)
+        calls = {
+            REBUILD_TENSOR: _Rows(archive),
+            FLOAT_STORAGE: None,
+            ORDERED_DICT: _empty_dict,
+        }
+        vocabulary = Vocabulary(BASIC_OPERATIONS, calls, _record, LIMITS, wanted)
+        return read_whole_pickle(archive.member("data.pkl"), vocabulary)
 
 
 @contextmanager
@@ -73,17 +94,23 @@ def sentence_about(path: Path) -> Iterator[None]:
     try:
         yield
     except InputError as error:
-        raise InputError(f"{_shown(path.name)} {error}") from None
+        raise InputError(f"{shown_name(path)} {error}") from None
 
 
-class _Archive:
-    """The members of a zip, checked one by one: stored, plain, apart from each other."""
+class Archive:
+    """The members of a zip of torch.save, checked one by one: stored, plain, apart from each other.
+
+    `wanted` is what the file should be, for the sentences. Raises InputError for any other content.
+    """
 
     def __init__(self, data: bytes, wanted: str) -> None:
         if not is_torch_archive(data):
             raise InputError(f"is not {wanted}: {'not a file of torch.save' if data else 'empty'}")
-        if data.count(CENTRAL_MAGIC) > MOST_RECORDS:
+        count = data.count(CENTRAL_MAGIC)
+        if count > MOST_RECORDS:
             raise InputError(f"has more than {MOST_RECORDS:,} members, the limit here")
+        if _directory_size(data) > MOST_ENTRY_BYTES * count:
+            raise InputError(DAMAGED)
         try:
             with zipfile.ZipFile(io.BytesIO(data)) as archive:
                 members, directory = archive.infolist(), archive.start_dir
@@ -94,7 +121,7 @@ class _Archive:
         end = 0
         for member in sorted(members, key=lambda member: member.header_offset):
             if member.orig_filename in self._members:
-                raise InputError(f"holds {_shown(member.orig_filename)} twice")
+                raise InputError(f"holds {shown(member.orig_filename)} twice")
             if member.header_offset < end:
                 raise InputError("has members that overlap")
             place = self._place(member)
@@ -110,19 +137,19 @@ class _Archive:
         if self._folder + "byteorder" in self._members and self.member("byteorder") != b"little":
             raise InputError("was saved on a big-endian machine, which is not read here")
 
-    def member(self, name: str) -> bytes:
-        """The bytes of one member of torch.save's folder."""
+    def member(self, name: str) -> memoryview:
+        """The bytes of one member of torch.save's folder, in place; its checksum is right."""
         if self._folder + name not in self._members:
-            raise InputError(f"lacks its member {_shown(name)}")
+            raise InputError(f"lacks its member {shown(name)}")
         place, checksum = self._members[self._folder + name]
-        content = self._data[place]
+        content = memoryview(self._data)[place]
         if zlib.crc32(content) != checksum:
-            raise InputError(f"is damaged: the checksum of {_shown(name)} is wrong")
+            raise InputError(f"is damaged: the checksum of {shown(name)} is wrong")
         return content
 
     def _place(self, member: zipfile.ZipInfo) -> slice:
         """Where the content lies in the file, if both headers of the member agree."""
-        name = _shown(member.orig_filename)
+        name = shown(member.orig_filename)
         if member.header_offset + LOCAL_HEADER.size > len(self._data):
             raise InputError(DAMAGED)
         magic, _, flags, method, _, _, _, stored, size, name_length, extra_length = (
@@ -149,9 +176,19 @@ class _Archive:
         return slice(begin, begin + member.file_size)
 
 
-@dataclass(frozen=True)
-class _Name:
-    name: str
+def _directory_size(data: bytes) -> int:
+    """Bytes of the list of members, by the records at the very end that zipfile goes by."""
+    place = len(data) - END_RECORD.size
+    if place < 0:
+        raise InputError(DAMAGED)
+    magic, _, _, _, _, size, _, comment = END_RECORD.unpack_from(data, place)
+    if magic != END_MAGIC or comment:
+        raise InputError(DAMAGED)
+    wide_size = 0
+    if place >= WIDE_END_RECORD.size:
+        magic, *_, said, _ = WIDE_END_RECORD.unpack_from(data, place - WIDE_END_RECORD.size)
+        wide_size = said if magic == WIDE_END_MAGIC else 0
+    return max(size, wide_size)
 
 
 @dataclass(frozen=True)
@@ -160,122 +197,17 @@ class _Record:
     values: int
 
 
-class _Machine:
-    """A stack, a memo and the marked stacks below: what the 26 operations work on."""
+class _Rows:
+    """Stands in for torch's function that makes a tensor: plain rows of float32 values only."""
 
-    def __init__(self, archive: _Archive, wanted: str) -> None:
+    def __init__(self, archive: Archive) -> None:
         self._archive = archive
-        self._wanted = wanted
-        self._stack: list[object] = []
-        self._below: list[list[object]] = []
-        self._memo: dict[int, object] = {}
         self._tensors: dict[str, Tensor] = {}
 
-    def run(self, pickle: bytes) -> object:
-        if len(pickle) > MOST_PICKLE_BYTES:
-            raise InputError(f"has a pickle of {len(pickle):,} bytes; {MOST_PICKLE_BYTES:,} fit")
-        for count, (operation, argument) in enumerate(_operations(pickle)):
-            if count >= MOST_OPERATIONS:
-                raise InputError(f"has more than {MOST_OPERATIONS:,} operations, the limit here")
-            try:
-                self._do(operation, argument)
-            except (IndexError, KeyError):  # too little on the stack, or nothing remembered there
-                raise InputError(DAMAGED) from None
-        if self._below or len(self._stack) != 1:
-            raise InputError(DAMAGED)
-        return self._stack[0]
-
-    def _do(self, operation: str, argument: object) -> None:
-        stack = self._stack
-        match operation:
-            case "BINPUT" | "LONG_BINPUT":
-                self._memo[_whole(argument)] = stack[-1]
-            case "BINGET" | "LONG_BINGET":
-                stack.append(self._memo[_whole(argument)])
-            case "BININT" | "BININT1" | "BININT2":
-                stack.append(argument)
-            case "BINUNICODE":
-                if not isinstance(argument, str) or len(argument) > MOST_STRING:
-                    raise InputError(f"has a text of more than {MOST_STRING} characters")
-                stack.append(argument)
-            case "NEWFALSE":
-                stack.append(False)
-            case "MARK":
-                self._below.append(stack)
-                self._stack = []
-            case "EMPTY_DICT":
-                stack.append({})
-            case "EMPTY_LIST":
-                stack.append([])
-            case "EMPTY_TUPLE":
-                stack.append(())
-            case "TUPLE":
-                items = self._marked()
-                self._stack.append(tuple(items))
-            case "TUPLE1" | "TUPLE2" | "TUPLE3":
-                items = self._popped(int(operation[-1]))
-                stack.append(tuple(items))
-            case "APPEND":
-                items = self._popped(1)
-                _as_list(stack[-1]).extend(items)
-            case "APPENDS":
-                items = self._marked()
-                _as_list(self._stack[-1]).extend(items)
-            case "SETITEM":
-                items = self._popped(2)
-                _set_items(stack[-1], items)
-            case "SETITEMS":
-                items = self._marked()
-                _set_items(self._stack[-1], items)
-            case "GLOBAL":
-                if argument not in NAMES:
-                    self._refuse_code(str(argument).replace(" ", "."))
-                stack.append(_Name(str(argument)))
-            case "BINPERSID":
-                stack.append(_record(stack.pop()))
-            case "REDUCE":
-                arguments, function = stack.pop(), stack.pop()
-                stack.append(self._call(function, arguments))
-            case "PROTO":
-                if argument != 2:
-                    raise InputError(f"is a pickle of version {argument}; torch.save writes 2")
-            case "STOP":
-                pass
-            case _:
-                self._refuse_code(f"the operation {operation}")
-
-    def _popped(self, count: int) -> list[object]:
-        if len(self._stack) < count:
-            raise InputError(DAMAGED)
-        items = self._stack[-count:]
-        del self._stack[-count:]
-        return items
-
-    def _marked(self) -> list[object]:
-        items, self._stack = self._stack, self._below.pop()
-        return items
-
-    def _call(self, function: object, arguments: object) -> object:
-        """What the two names that may be called give; they are never called themselves."""
-        match function, arguments:
-            case _Name(name), () if name == ORDERED_DICT:
-                return {}
-            case _Name(name), (record, offset, size, stride, gradient, hooks) if (
-                name == REBUILD_TENSOR
-            ):
-                return self._tensor(record, offset, size, stride, gradient, hooks)
-        self._refuse_code("an unexpected call")
-        return None
-
-    def _tensor(
-        self,
-        record: object,
-        offset: object,
-        size: object,
-        stride: object,
-        gradient: object,
-        hooks: object,
-    ) -> Tensor:
+    def __call__(self, arguments: tuple[object, ...]) -> Tensor:
+        if len(arguments) != 6:
+            raise UnexpectedCall
+        record, offset, size, stride, gradient, hooks = arguments
         plain = type(offset) is int and not offset and gradient is False
         if not plain or type(hooks) is not dict or hooks:
             raise InputError("has a tensor with an offset, a gradient or hooks")
@@ -295,24 +227,16 @@ class _Machine:
             raise InputError(f"has tensors of two lengths in its member data/{record.key}")
         return tensor
 
-    def _refuse_code(self, what: str) -> None:
-        raise InputError(f"holds program code ({_shown(what)}), not {self._wanted}")
 
-
-def _operations(pickle: bytes) -> Iterator[tuple[str, object]]:
-    stream = io.BytesIO(pickle)
-    try:
-        for operation, argument, _ in pickletools.genops(stream):  # ends at STOP or raises
-            yield operation.name, argument
-    except (ValueError, struct.error, IndexError, OverflowError):
-        raise InputError(DAMAGED) from None
-    if stream.tell() != len(pickle):
-        raise InputError(DAMAGED)
+def _empty_dict(arguments: tuple[object, ...]) -> object:
+    if arguments:
+        raise UnexpectedCall
+    return {}
 
 
 def _record(description: object) -> _Record:
     match description:
-        case ("storage", _Name(name), str(key), str(), int(values)) if name == FLOAT_STORAGE:
+        case ("storage", Name(name), str(key), str(), int(values)) if name == FLOAT_STORAGE:
             return _Record(key, values)
     raise InputError("has values that are not float32")
 
@@ -323,46 +247,3 @@ def _is_one(value: object, number: int) -> bool:
         case (int(only),):
             return only == number
     return False
-
-
-def _whole(argument: object) -> int:
-    if not isinstance(argument, int):
-        raise InputError(DAMAGED)
-    return argument
-
-
-def _as_list(target: object) -> list[object]:
-    if not isinstance(target, list):
-        raise InputError(DAMAGED)
-    return target
-
-
-def _set_items(target: object, items: list[object]) -> None:
-    if not isinstance(target, dict) or len(items) % 2:
-        raise InputError(DAMAGED)
-    for key, value in zip(items[::2], items[1::2], strict=True):
-        parts = key if type(key) is tuple else (key,)
-        short = len(parts) <= MOST_KEY_PARTS
-        if not short or any(type(part) not in (int, str) for part in parts):
-            raise InputError("has a key that is not a whole number, a text or up to 4 of them")
-        if key in target:
-            raise InputError(f"has the key {_shown(str(key))} twice")
-        target[key] = value
-
-
-def _file_bytes(path: Path) -> bytes:
-    try:
-        if not path.is_file():
-            raise InputError("is not a file")
-        with path.open("rb") as file:
-            data = file.read(MOST_PUBLISHED_BYTES + 1)
-    except OSError:
-        raise InputError("cannot be read") from None
-    if len(data) > MOST_PUBLISHED_BYTES:
-        raise InputError(f"has more than {MOST_PUBLISHED_BYTES / 2**20:g} MB, the limit here")
-    return data
-
-
-def _shown(text: str) -> str:
-    printable = "".join(letter if letter.isprintable() else "?" for letter in text[:MOST_NAME])
-    return printable or "the file"
