@@ -185,6 +185,38 @@ COMMANDS: dict[str, Command] = {
         ),
     ),
     "models": Command("list the built-in models", commands.models, ()),
+    "train": Command(
+        "train a small network of our own, or go on training it",
+        commands.train,
+        (
+            argument(
+                "task", metavar="TASK", help="denoising, deraining, deblurring or super-resolution"
+            ),
+            argument("architecture", metavar="ARCH", help="mprnet, nafnet or restormer"),
+            argument(
+                "--photos",
+                type=Path,
+                metavar="FOLDER",
+                required=True,
+                help="clean photographs; every eighth is held out",
+            ),
+            argument(
+                "--state",
+                type=Path,
+                metavar="FILE",
+                help="what is gone on from (beside the output)",
+            ),
+            argument("--steps", type=int, default=20_000, help="in all (%(default)s)"),
+            argument("--seed", type=int, default=0, help="of weights and crops (%(default)s)"),
+            argument(
+                "--minutes", type=float, default=float("inf"), help="when to stop for now (never)"
+            ),
+            argument("--device", default="cpu", help="cpu, cuda, ... (%(default)s)"),
+            argument(
+                *OUTPUT, type=Path, metavar="FILE", required=True, help="the weights, .safetensors"
+            ),
+        ),
+    ),
     "app": Command(
         "open the app in a browser",
         commands.app,

@@ -201,6 +201,34 @@ def models(given: Namespace, on_progress: OnProgress) -> Answer:
     )
 
 
+def train(given: Namespace, on_progress: OnProgress) -> Answer:
+    """Writes the weights of a small network of our own; run again, it goes on from its state."""
+    state = given.state or given.output.with_suffix(".state" + OWN)
+    _check_output(given.output, [OWN], inputs=[state])
+    _check_output(state, [OWN], inputs=[])
+    from ensir.training.loop import Plan, train
+
+    plan = Plan(given.task, given.architecture, given.steps, given.seed)
+    _check_device(given.device)
+    lines: list[Mapping[str, object]] = []
+
+    def report(line: Mapping[str, object]) -> None:
+        lines.append(line)
+        print(", ".join(f"{key} {value}" for key, value in line.items()), flush=True)
+
+    weights = train(
+        plan,
+        given.photos,
+        state,
+        given.output,
+        minutes=given.minutes,
+        device=given.device,
+        report=report,
+        on_progress=on_progress,
+    )
+    return Answer({"weights": given.output, "state": state, **weights.about, "progress": lines})
+
+
 def app(given: Namespace, on_progress: OnProgress) -> Answer:
     """Serves the app until it is stopped."""
     from importlib.util import find_spec
@@ -221,22 +249,26 @@ def _gathered(given: Namespace, on_progress: OnProgress) -> ReferenceStatistics:
             f"{shown_name(given.reference)} holds {', '.join(there) or 'no folders'}: "
             "say by --candidates which are those of candidates, in the order of the table"
         )
-    import torch
-
     from ensir import ReferenceSet, gather_reference_set
     from ensir.fitting import check_choices
 
     check_choices(given.method, given.prior, given.first_weights, len(given.candidates))
-    try:
-        torch.empty(1, device=given.device)
-    except (RuntimeError, AssertionError, NotImplementedError):
-        raise InputError(f"this machine has no device {given.device}: leave it at cpu") from None
+    _check_device(given.device)
     return gather_reference_set(
         ReferenceSet(given.reference, given.candidates),
         BIN_WIDTH if given.bin_width is None else given.bin_width,
         given.device,
         on_progress,
     )
+
+
+def _check_device(name: str) -> None:
+    import torch
+
+    try:
+        torch.empty(1, device=name)
+    except (RuntimeError, AssertionError, NotImplementedError):
+        raise InputError(f"this machine has no device {name}: leave it at cpu") from None
 
 
 def _read_again(given: Namespace) -> ReferenceStatistics:

@@ -23,6 +23,7 @@ from ensir.fitting import BinSetFits, fit_statistics
 from ensir.images import Picture, fused_picture
 from ensir.intake import in_one_depth, require_one_size
 from ensir.metrics import SMALLEST_SSIM_SIDE, psnr, ssim
+from ensir.progress import OnProgress
 from ensir.reference_set import ReferenceStatistics
 
 PIXEL_COLUMNS = ("", "value", "weight", "before EM", "bin", "mean ± σ")
@@ -143,38 +144,26 @@ def compare(
     reference: ReferenceStatistics | LookupTable | None = None,
     bin_width: int = 32,
     method: str = "em",
+    on_progress: OnProgress | None = None,
 ) -> Comparison:
     """Fuses candidates (3, H, W) uint8 or uint16 by name, with weights from `reference`.
 
     Statistics are fitted at `bin_width`, for these candidates alone; a table is taken as it is,
-    and the candidates in its order; without either they are averaged. Raises InputError where
-    sizes or names do not fit.
+    and the candidates in its order; without either they are averaged. Progress is that of the fit.
+    Raises InputError where sizes or names do not fit.
     """
     check_names(candidates)
-    if isinstance(reference, LookupTable) and set(reference.candidate_names) == set(candidates):
-        candidates = {name: candidates[name] for name in reference.candidate_names}
     others = {INPUT: degraded, TRUTH: truth}
-    given = {**candidates, **{name: one for name, one in others.items() if one is not None}}
-    require_one_size(given)
+    require_one_size(
+        {**candidates, **{name: one for name, one in others.items() if one is not None}}
+    )
     candidates = in_one_depth(candidates)
     averaged = average(candidates)
-    fits, table = None, None
-    if isinstance(reference, ReferenceStatistics):
-        chosen = reference.of_candidates(tuple(candidates))
-        fits = fit_statistics(chosen, bin_width, method)
-        table = fits.table
-    elif reference is not None:
-        table = reference
-    return Comparison(
-        candidates,
-        degraded,
-        truth,
-        alpha,
-        tuple(notes),
-        table,
-        fits,
-        averaged if table is None else table.fuse(candidates),
-        averaged,
+    plain = Comparison(
+        candidates, degraded, truth, alpha, tuple(notes), None, None, averaged, averaged
+    )
+    return fuse_again(
+        plain, reference=reference, bin_width=bin_width, method=method, on_progress=on_progress
     )
 
 
@@ -184,21 +173,27 @@ def fuse_again(
     reference: ReferenceStatistics | LookupTable | None,
     bin_width: int,
     method: str,
+    on_progress: OnProgress | None = None,
 ) -> Comparison:
     """The same candidates fused with other weights; the scores of what stays are kept."""
-    again = compare(
-        comparison.candidates,
-        degraded=comparison.degraded,
-        truth=comparison.truth,
-        alpha=comparison.alpha,
-        notes=comparison.notes,
-        reference=reference,
-        bin_width=bin_width,
-        method=method,
-    )
+    candidates, fits, table = comparison.candidates, None, None
+    if isinstance(reference, ReferenceStatistics):
+        chosen = reference.of_candidates(tuple(candidates))
+        fits = fit_statistics(chosen, bin_width, method, on_progress=on_progress)
+        table = fits.table
+    elif reference is not None:
+        table = reference
+        if set(table.candidate_names) == set(candidates):
+            candidates = {name: candidates[name] for name in table.candidate_names}
     kept = {name: score for name, score in comparison.known_scores.items() if name != FUSED}
-    again.known_scores.update(kept)
-    return again
+    return replace(
+        comparison,
+        candidates=candidates,
+        table=table,
+        fits=fits,
+        fusion=comparison.averaged if table is None else table.fuse(candidates),
+        known_scores=kept,
+    )
 
 
 def with_truth(comparison: Comparison, truth: Tensor) -> Comparison:

@@ -106,13 +106,14 @@ def fit_statistics(
     prior: Sequence[float] | None = None,
     *,
     first_weights: str = "released",
+    on_progress: OnProgress | None = None,
 ) -> BinSetFits:
     """Fits the mixture of every bin set, at the statistics' width or a multiple of it.
 
     `method` is "em", the paper's equations 9 to 13, or "published", the released code with its
     quirks. EM starts from the released code's label-free weights (`first_weights="released"`), from
     "uniform" ones, or from the `prior`, M numbers of at least 0 that add up to 1. With "em", cells
-    of fewer than 100 pixels and empty ones take the prior, else the average.
+    of fewer than 100 pixels and empty ones take the prior, else the average. Progress counts cells.
     """
     names = gathered.candidate_names
     check_choices(method, prior, first_weights, len(names))
@@ -121,7 +122,8 @@ def fit_statistics(
         gathered = gathered.coarser(bin_width)
     statistics = gathered.statistics
     start = _first_mixture(statistics, prior, first_weights)
-    fitted, score, steps = _fit_cells(statistics, start, METHODS[method].rule)
+    report = on_progress or (lambda done, total: None)
+    fitted, score, steps = _fit_cells(statistics, start, METHODS[method].rule, report)
     provenance = Provenance(
         method=method,
         first_weights=first_weights if prior is None else "prior",
@@ -152,7 +154,7 @@ def _first_mixture(
 
 
 def _fit_cells(
-    statistics: BinStatistics, start: Mixture, rule: EmRule
+    statistics: BinStatistics, start: Mixture, rule: EmRule, on_progress: OnProgress
 ) -> tuple[Mixture, Tensor, Tensor]:
     """EM in every cell with enough pixels: mixtures (C, K, M), scores and steps (C, K)."""
     members = statistics.bins.candidates
@@ -165,6 +167,7 @@ def _fit_cells(
     enough = (statistics.count.flatten() >= ENOUGH_PIXELS).nonzero().flatten()
     # Cells of about as many levels together: none waits for another's.
     by_levels = enough[statistics.occupied_levels.flatten()[enough].argsort(stable=True)]
+    done = 0
     for chunk in by_levels.split(CELLS_AT_ONCE):
         cells = chunk.sort().values
         fits = fit_mixtures(
@@ -176,6 +179,8 @@ def _fit_cells(
         whole = ~fits.score.isnan()
         weight[cells[whole]] = fits.mixture.weight[whole]
         variance[cells[whole]] = fits.mixture.variance[whole]
+        done += len(cells)
+        on_progress(done, len(enough))
     fitted = Mixture(*(part.reshape(*shape, members) for part in (weight, mean, variance)))
     return fitted, score.reshape(shape), steps.reshape(shape)
 

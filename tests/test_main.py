@@ -22,6 +22,7 @@ from ensir.__main__ import COMMANDS, main
 from ensir.ensemble.levels import in_depth
 from ensir.images import read_image, read_picture, write_image
 from ensir.restorers import RESTORERS
+from ensir.restorers.weights import load_weights
 from tests.conftest import make_pictures
 
 NAMES = ("A", "B", "C")
@@ -485,3 +486,36 @@ def test_fuse_keeps_16_bits_and_transparency(
     wanted = in_depth(read_table(table).fuse(deep).image, torch.uint16)
     assert torch.equal(fused.values.int(), wanted.int())
     assert fused.alpha is not None and torch.equal(fused.alpha.int(), alpha.int())
+
+
+def test_train_writes_weights_and_goes_on_from_its_state(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photos, output = tmp_path / "photos", tmp_path / "it.safetensors"
+    photos.mkdir()
+    for seed in range(3):
+        write_image(photos / f"{seed}.png", make_pictures(seed, 1, height=64, width=72)[1])
+    training = ["train", "denoising", "nafnet", "--photos", str(photos), "-o", str(output)]
+    for steps in (1, 2):
+        assert main([*training, "--steps", str(steps), "--json"]) == 0
+        said = capsys.readouterr()
+        answer = json.loads(said.out)
+        assert answer["steps"] == steps and set(answer["psnr"]) == {
+            "sigma 15",
+            "sigma 25",
+            "sigma 50",
+        }
+        assert said.err.startswith(f"step {steps}, ")
+    assert load_weights(output).about["steps"] == 2
+    assert Path(answer["state"]) == tmp_path / "it.state.safetensors"
+
+
+def test_train_refuses_what_it_cannot_do(folder: Path, refused: Refused, tmp_path: Path) -> None:
+    photos = ["--photos", folder, "-o", tmp_path / "it.safetensors"]
+    assert "no task 'haze'" in refused("train", "haze", "nafnet", *photos)
+    assert "no architecture 'unet'" in refused("train", "denoising", "unet", *photos)
+    assert "no device abacus" in refused(
+        "train", "denoising", "nafnet", *photos, "--device", "abacus"
+    )
+    assert "1 step or more" in refused("train", "denoising", "nafnet", *photos, "--steps", 0)
+    assert "two photographs or more" in refused("train", "denoising", "nafnet", *photos)

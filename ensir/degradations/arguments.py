@@ -19,7 +19,9 @@ def is_within(value: object, low: float, high: float) -> bool:
     >>> is_within(3, 0, 5), is_within(7, 0, 5), is_within("3", 0, 5), is_within(True, 0, 5)
     (True, False, False, False)
     """
-    return isinstance(value, Real) and not isinstance(value, bool) and bool(low <= value <= high)
+    if not isinstance(value, Real) or isinstance(value, bool):
+        return False
+    return low <= float(value) <= high
 
 
 def generator(seed: int) -> np.random.Generator:

@@ -15,7 +15,6 @@ import torch
 from torch import Tensor
 
 from ensir.ensemble.bin_statistics import BinStatistics
-from ensir.limits import LEVELS
 
 # Levels squared: rounding alone spreads this much. A bound, not an addend: added, it lets the
 # likelihood fall.
@@ -40,10 +39,40 @@ class Mixture:
 
     def density(self, level: Tensor) -> Tensor:
         """Weighted density of each component at levels (L,): (..., M, L) a level."""
-        return _log_joint(self, level).exp()
+        return _log_joint(self, _squared_error(level, self.mean)).exp()
 
 
-MStep = Callable[[Mixture, Tensor, Tensor, Tensor | None], Mixture]
+@dataclass(frozen=True, eq=False)
+class Observed:
+    """The ground truth of each bin set as EM sees it: how many pixels have which level."""
+
+    level: Tensor  # (..., L) float64
+    count: Tensor  # (..., L) float64
+    squared_error: Tensor  # (..., M, L) of each component's mean: the means stay, so once for all
+
+    @staticmethod
+    def of(histogram: Tensor, mean: Tensor) -> Observed:
+        """Of histograms (..., n) over the levels 0 to n - 1, for components of means (..., M)."""
+        level = torch.arange(histogram.shape[-1], dtype=torch.float64, device=histogram.device)
+        return Observed(level, histogram.double(), _squared_error(level, mean))
+
+    @staticmethod
+    def of_occupied(histogram: Tensor, mean: Tensor) -> Observed:
+        """Of the levels with a pixel, and empty ones to fill up to the fullest, (K, L).
+
+        The truth of a bin set covers few of the 256 levels, and EM's cost is theirs.
+        """
+        occupied = histogram > 0
+        widest = int(occupied.sum(-1).max()) if len(histogram) else 1
+        place = occupied.byte().argsort(dim=-1, descending=True, stable=True)[:, :widest]
+        level = place.double()
+        return Observed(level, histogram.gather(-1, place).double(), _squared_error(level, mean))
+
+    def __getitem__(self, cells: Tensor) -> Observed:
+        return Observed(self.level[cells], self.count[cells], self.squared_error[cells])
+
+
+MStep = Callable[[Mixture, Tensor, Observed], Mixture]
 
 
 @dataclass(frozen=True)
@@ -101,41 +130,28 @@ def released_weights(statistics: BinStatistics) -> Tensor:
     return torch.softmax(1 / (START_EPSILON + distance), dim=-1)
 
 
-def e_step(mixture: Mixture, level: Tensor | None = None) -> tuple[Tensor, Tensor]:
-    """Responsibilities (Eq. 9) and log-likelihood of each level: (..., M, L) and (..., L).
-
-    `level` (..., L) float64 are the levels asked for, all 256 by default.
-    """
-    joint = _log_joint(mixture, all_levels(mixture.mean) if level is None else level)
+def e_step(mixture: Mixture, observed: Observed) -> tuple[Tensor, Tensor]:
+    """Responsibilities (Eq. 9) and log-likelihood of each level: (..., M, L) and (..., L)."""
+    joint = _log_joint(mixture, observed.squared_error)
     peak = joint.amax(dim=-2, keepdim=True)  # no underflow, and one exponential for both results
-    density = (joint - peak).exp_()
+    density = joint.sub_(peak).exp_()
     total = density.sum(dim=-2, keepdim=True)
     return density.div_(total), (peak + total.log()).squeeze(-2)
 
 
-def m_step(
-    mixture: Mixture, responsibility: Tensor, histogram: Tensor, level: Tensor | None = None
-) -> Mixture:
+def m_step(mixture: Mixture, responsibility: Tensor, observed: Observed) -> Mixture:
     """The weights (Eq. 10) and variances (Eq. 11) of highest likelihood; the means stay.
 
-    `histogram` (..., L) float64 counts the pixels of each `level` (..., L), all 256 by default.
     A component that explains nothing gets weight 0.
     """
-    level = all_levels(histogram) if level is None else level
-    share = responsibility * histogram.unsqueeze(-2)
+    share = responsibility * observed.count.unsqueeze(-2)
     mass = share.sum(-1)
-    squared_error = (level.unsqueeze(-2) - mixture.mean.unsqueeze(-1)) ** 2
-    spread = (share * squared_error).sum(-1) / mass.clamp(min=torch.finfo(mass.dtype).tiny)
+    spread = share.mul_(observed.squared_error).sum(-1)
     return Mixture(
         weight=mass / mass.sum(-1, keepdim=True),
         mean=mixture.mean,
-        variance=spread.clamp(min=VARIANCE_FLOOR),
+        variance=(spread / mass.clamp(min=torch.finfo(mass.dtype).tiny)).clamp(min=VARIANCE_FLOOR),
     )
-
-
-def all_levels(like: Tensor) -> Tensor:
-    """0 to 255, (256,) float64, where `like` is."""
-    return torch.arange(LEVELS, dtype=torch.float64, device=like.device)
 
 
 EM = EmRule(m_step=m_step, least_variance=VARIANCE_FLOOR, least_steps=1, most_steps=MOST_STEPS)
@@ -147,22 +163,22 @@ def fit_mixtures(start: Mixture, histogram: Tensor, rule: EmRule = EM) -> Fitted
     Each bin set stops by itself: when a step after the least raises its score by less than
     LEAST_GAIN, when the score is not a number, or after the most steps.
     """
-    level, histogram = _occupied_levels(histogram)
-    share = histogram / histogram.sum(-1, keepdim=True)
+    observed = Observed.of_occupied(histogram, start.mean)
+    share = observed.count / observed.count.sum(-1, keepdim=True)
     cells = torch.arange(len(histogram), device=histogram.device)
     finished = Mixture(start.weight.clone(), start.mean, start.variance.clone())
-    final_score = torch.full_like(histogram[:, 0], math.nan)
+    final_score = torch.full_like(share[:, 0], math.nan)
     steps = torch.zeros_like(cells)
     converged = torch.zeros_like(cells, dtype=torch.bool)
 
     mixture = start
-    responsibility, likelihood = e_step(mixture, level)
+    responsibility, likelihood = e_step(mixture, observed)
     score = (likelihood * share).sum(-1)
     for step in range(1, rule.most_steps + 1):
         if not len(cells):
             break
-        mixture = rule.m_step(mixture, responsibility, histogram, level)
-        responsibility, likelihood = e_step(mixture, level)
+        mixture = rule.m_step(mixture, responsibility, observed)
+        responsibility, likelihood = e_step(mixture, observed)
         before, score = score, (likelihood * share).sum(-1)
         small = (score - before < LEAST_GAIN) & (step >= rule.least_steps)
         ended = small | score.isnan() | (step == rule.most_steps)
@@ -173,25 +189,18 @@ def fit_mixtures(start: Mixture, histogram: Tensor, rule: EmRule = EM) -> Fitted
         finished.variance[done] = mixture.variance[ended]
         final_score[done], steps[done], converged[done] = score[ended], step, small[ended]
         left = ~ended
-        cells, mixture, score, level = cells[left], mixture[left], score[left], level[left]
-        histogram, share, responsibility = histogram[left], share[left], responsibility[left]
+        cells, mixture, score, share = cells[left], mixture[left], score[left], share[left]
+        observed, responsibility = observed[left], responsibility[left]
     return FittedMixtures(finished, final_score, steps, converged)
 
 
-def _occupied_levels(histogram: Tensor) -> tuple[Tensor, Tensor]:
-    """Levels (K, n) and their counts (K, n), float64: those with a pixel, and empty ones to fill.
-
-    The truth of a bin set covers few of the 256 levels, and EM's cost is theirs.
-    """
-    occupied = histogram > 0
-    widest = int(occupied.sum(-1).max()) if len(histogram) else 1
-    level = occupied.byte().argsort(dim=-1, descending=True, stable=True)[:, :widest]
-    return level.double(), histogram.gather(-1, level).double()
+def _squared_error(level: Tensor, mean: Tensor) -> Tensor:
+    """Of levels (..., L) from means (..., M), (..., M, L)."""
+    return (level.unsqueeze(-2) - mean.unsqueeze(-1)).square_()
 
 
-def _log_joint(mixture: Mixture, level: Tensor) -> Tensor:
+def _log_joint(mixture: Mixture, squared_error: Tensor) -> Tensor:
     """log(weight * normal density) of each component at each level, (..., M, L)."""
     variance = mixture.variance.unsqueeze(-1)
-    distance = (level.unsqueeze(-2) - mixture.mean.unsqueeze(-1)) ** 2 / variance
     scale = mixture.weight.unsqueeze(-1).log() - 0.5 * (2 * math.pi * variance).log()
-    return scale - 0.5 * distance
+    return torch.addcmul(scale, squared_error, -0.5 / variance)

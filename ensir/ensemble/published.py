@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ensir.ensemble.mixture import EmRule, Mixture, all_levels
+from ensir.ensemble.mixture import EmRule, Mixture, Observed
 
 EPSILON = 1e-6  # added by the released code to the mass and to the variance
 # Smaller responsibilities are 0 in float32 (half of its smallest number, rounded to even), and a
@@ -17,23 +17,21 @@ EPSILON = 1e-6  # added by the released code to the mass and to the variance
 UNDERFLOW = 2.0**-150
 
 
-def published_m_step(
-    mixture: Mixture, responsibility: Tensor, histogram: Tensor, level: Tensor | None = None
-) -> Mixture:
+def published_m_step(mixture: Mixture, responsibility: Tensor, observed: Observed) -> Mixture:
     """Eq. 10 with an added epsilon, and the variance about the weighted mean of the truth.
 
     Eq. 11 takes it about the candidate's mean. The likelihood may fall. A component that
     explains nothing turns the variance into NaN, which ends the fit as the released code's
     exception does.
     """
-    level = (all_levels(histogram) if level is None else level).unsqueeze(-2)
+    level = observed.level.unsqueeze(-2)
     seen = torch.where(responsibility < UNDERFLOW, 0.0, responsibility)
-    share = seen * histogram.unsqueeze(-2)
+    share = seen * observed.count.unsqueeze(-2)
     mass = share.sum(-1)
     centre = (share * level).sum(-1) / (mass + EPSILON)
     squared_error = (level - centre.unsqueeze(-1)) ** 2
     return Mixture(
-        weight=(mass + EPSILON) / histogram.sum(-1, keepdim=True),
+        weight=(mass + EPSILON) / observed.count.sum(-1, keepdim=True),
         mean=mixture.mean,
         variance=(share * squared_error).sum(-1) / mass + EPSILON,
     )

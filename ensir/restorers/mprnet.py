@@ -83,8 +83,8 @@ PUBLISHED: dict[str, MPRNetSettings] = {
     "denoising": DENOISING,
     "deraining": DERAINING,
 }
-# For training of our own on a CPU: 512 × 512 pixels on two cores in about half a second.
-SMALL = MPRNetSettings(features=8, scale_unet=12, scale_orsnet=8, cabs=2)  # 0.29, 5.5
+# For training of our own on a CPU: 512 × 512 pixels on two cores in less than a second.
+SMALL = MPRNetSettings(features=12, scale_unet=12, scale_orsnet=4, cabs=2)  # 0.39, 7.8
 
 
 class MPRNet(nn.Module):

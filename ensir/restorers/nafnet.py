@@ -76,7 +76,7 @@ PUBLISHED: dict[str, NAFNetSettings] = {
     "deblurring, width 32": GOPRO_32,
     "deblurring, width 64": GOPRO_64,
 }
-# For training of our own on a CPU: 512 × 512 pixels on two cores in about half a second.
+# For training of our own on a CPU: 512 × 512 pixels on two cores in less than a second.
 SMALL = NAFNetSettings(24, encoder=(1, 2, 2), middle=1, decoder=(1, 2, 1))  # 0.74, 2.9
 
 

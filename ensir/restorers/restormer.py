@@ -81,7 +81,7 @@ PUBLISHED: dict[str, RestormerSettings] = {
     "defocus deblurring": WITH_BIAS,  # of one picture; two-view weights take six channels
     "denoising": BIAS_FREE,
 }
-# For training of our own on a CPU: 512 × 512 pixels on two cores in about half a second.
+# For training of our own on a CPU: 512 × 512 pixels on two cores in less than a second.
 SMALL = RestormerSettings(width=8, blocks=(1, 2, 3, 4), refinement=1, expansion=2)  # 0.38, 1.7
 
 

@@ -31,6 +31,7 @@ from ensir.files import shown_name
 from ensir.images import read_image, read_picture
 from ensir.intake import take_in
 from ensir.plots import bin_set_figure
+from ensir.progress import OnProgress
 from ensir.restorers import depth_notes, estimated_seconds
 from ensir.ui.base_models import restored
 from ensir.ui.errors import say_input_errors
@@ -126,6 +127,7 @@ def on_run(
         reference=reference,
         bin_width=bin_width,
         method=method,
+        on_progress=_fitting(progress),
     )
     yield (
         *_fused_outputs(compared, about, view),
@@ -156,6 +158,7 @@ def on_refit(
     x: int | None,
     y: int | None,
     channel: str,
+    progress: gr.Progress = gr.Progress(),  # noqa: B008 - as above
 ) -> object:
     """Fuses the same candidates with other weights, unless new ones wait for the button."""
     view = View(layer, left, right, map_kind, map_channel, x, y, channel)
@@ -163,7 +166,13 @@ def on_refit(
         return gr.skip()
     candidates = comparison.candidates
     reference, about = reference_for(source, candidates, comparison.truth, file, bin_width)
-    again = fuse_again(comparison, reference=reference, bin_width=bin_width, method=method)
+    again = fuse_again(
+        comparison,
+        reference=reference,
+        bin_width=bin_width,
+        method=method,
+        on_progress=_fitting(progress),
+    )
     same_order = list(again.candidates) == list(candidates)
     return (
         *_fused_outputs(again, about, view),
@@ -266,6 +275,11 @@ def _inspected(pixel: PixelInspection, channel: str) -> tuple[object, ...]:
         raise InputError(f"a channel is red, green or blue, got {channel!r:.80}")
     place = CHANNELS.index(channel)
     return pixel_table(pixel, place), sentence(pixel, place), bin_set_figure(pixel, place)
+
+
+def _fitting(progress: gr.Progress) -> OnProgress:
+    """Shows how many mixtures are fitted."""
+    return lambda done, total: progress((done, total), desc="Fitting", unit="mixtures")
 
 
 def _restored(

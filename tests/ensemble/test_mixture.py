@@ -13,6 +13,7 @@ from ensir.ensemble.mixture import (
     VARIANCE_FLOOR,
     EmRule,
     Mixture,
+    Observed,
     candidate_moments,
     e_step,
     fit_mixtures,
@@ -51,7 +52,13 @@ def problem(
 def likelihood(mixture: Mixture, histogram: Tensor) -> Tensor:
     """Mean log-likelihood of a pixel, (K,)."""
     share = histogram.double() / histogram.sum(-1, keepdim=True)
-    return (e_step(mixture)[1] * share).sum(-1)
+    return (e_step(mixture, Observed.of(histogram, mixture.mean))[1] * share).sum(-1)
+
+
+def stepped(mixture: Mixture, histogram: Tensor) -> Mixture:
+    """After one step of EM."""
+    observed = Observed.of(histogram, mixture.mean)
+    return m_step(mixture, e_step(mixture, observed)[0], observed)
 
 
 @settings(max_examples=20)
@@ -73,7 +80,7 @@ def test_no_step_lowers_the_likelihood_of_any_bin_set(
     mixture, histogram = problem(statistics, first, most=30)
     before = likelihood(mixture, histogram)
     for _ in range(12):
-        mixture = m_step(mixture, e_step(mixture)[0], histogram.double())
+        mixture = stepped(mixture, histogram)
         after = likelihood(mixture, histogram)
         # Rounding: log densities of up to some hundred thousand nats have 1e-10 to spare.
         assert (after - before >= -1e-10 * before.abs().clamp(min=1)).all()
@@ -88,7 +95,7 @@ def test_the_likelihood_rises_through_a_whole_fit() -> None:
     longest = fit_mixtures(mixture, histogram).steps.max().item()
     before = likelihood(mixture, histogram)
     for _ in range(longest):
-        mixture = m_step(mixture, e_step(mixture)[0], histogram.double())
+        mixture = stepped(mixture, histogram)
         after = likelihood(mixture, histogram)
         assert (after - before >= -1e-10).all()  # rounding, as trust.md section 10 bounds it
         before = after
@@ -151,7 +158,8 @@ def test_responsibilities_and_likelihood_are_those_of_normal_densities() -> None
         torch.tensor([100.0, 110.0, 131.5]).double(),
         torch.tensor([4.0, 25.0, 0.5]).double(),
     )
-    responsibility, log_likelihood = e_step(mixture)
+    nothing = Observed.of(torch.zeros(256), mixture.mean)
+    responsibility, log_likelihood = e_step(mixture, nothing)
     for level in (98, 110, 131):
         density = mixture.weight * torch.exp(
             torch.distributions.Normal(mixture.mean, mixture.variance.sqrt()).log_prob(
@@ -201,7 +209,7 @@ def test_a_fit_stops_when_the_score_rises_by_too_little() -> None:
         mixture, one = start[cell : cell + 1], histogram[cell : cell + 1].double()
         score = likelihood(mixture, one)
         for step in range(1, fits.steps[cell].item() + 1):
-            mixture = m_step(mixture, e_step(mixture)[0], one)
+            mixture = stepped(mixture, one)
             before, score = score, likelihood(mixture, one)
             last = step == fits.steps[cell].item()
             assert (score - before < LEAST_GAIN).item() == last

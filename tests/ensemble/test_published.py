@@ -15,6 +15,7 @@ from ensir.ensemble.bins import Bins
 from ensir.ensemble.lookup_table import LookupTable, Origin
 from ensir.ensemble.mixture import (
     Mixture,
+    Observed,
     candidate_moments,
     e_step,
     fit_mixtures,
@@ -222,7 +223,8 @@ def test_steps_of_the_stored_number_give_the_golden_weights(
     histogram, wanted = statistics.histograms(cells).double(), wanted[cells]
     expected = in_field(stored[f"{case}_weights"])[:, statistics.sets].flatten(0, 1)[cells]
     for step in range(1, int(wanted.max()) + 1):
-        mixture = published_m_step(mixture, e_step(mixture)[0], histogram)
+        observed = Observed.of(histogram, mixture.mean)
+        mixture = published_m_step(mixture, e_step(mixture, observed)[0], observed)
         due = wanted == step
         if due.any():
             assert (mixture.weight[due] - expected[due]).abs().max() <= SAME_STEPS
@@ -268,8 +270,9 @@ def test_the_step_is_that_of_the_released_code_as_described() -> None:
     mean, variance = (part.flatten(0, 1)[cells] for part in candidate_moments(statistics))
     weight = released_weights(statistics).flatten(0, 1)[cells]
     histogram = statistics.histograms(cells).double()
-    responsibility, _ = e_step(Mixture(weight, mean, variance))
-    after = published_m_step(Mixture(weight, mean, variance), responsibility, histogram)
+    observed = Observed.of(histogram, mean)
+    responsibility, _ = e_step(Mixture(weight, mean, variance), observed)
+    after = published_m_step(Mixture(weight, mean, variance), responsibility, observed)
     for cell in range(len(cells)):
         levels = np.repeat(np.arange(256), histogram[cell].long().numpy())
         q = responsibility[cell].numpy()[:, levels]
