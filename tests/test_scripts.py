@@ -35,6 +35,18 @@ def test_the_version_is_said_once_for_all() -> None:
     assert __version__ == PROJECT["version"]
 
 
+def test_a_space_finds_in_the_readme_what_it_needs_to_start() -> None:
+    _, head, text = (ROOT / "README.md").read_text().split("---\n", 2)
+    told = dict(line.split(": ", 1) for line in head.splitlines())
+    assert told["sdk"] == "gradio" and text.lstrip().startswith("# EnsIR visualizer")
+    assert f"gradio=={told['sdk_version']}" in PROJECT["optional-dependencies"]["app"]
+    assert (ROOT / told["app_file"]).is_file()
+    assert (ROOT / told["thumbnail"]).is_file()
+    assert told["license"] == PROJECT["license"].lower()
+    least = tuple(map(int, PROJECT["requires-python"].removeprefix(">=").split(".")))
+    assert tuple(map(int, told["python_version"].split(".")[:2])) >= least
+
+
 @pytest.mark.parametrize("name", ["make_samples.py"])
 def test_scripts_in_python_say_what_they_take(name: str) -> None:
     said = subprocess.run(

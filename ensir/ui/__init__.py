@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import shutil
 import tempfile
@@ -19,6 +20,9 @@ os.environ.setdefault("NO_PROXY", "127.0.0.1,localhost")
 if "GRADIO_TEMP_DIR" not in os.environ:
     os.environ["GRADIO_TEMP_DIR"] = tempfile.mkdtemp(prefix="ensir-")
     atexit.register(shutil.rmtree, os.environ["GRADIO_TEMP_DIR"], ignore_errors=True)
+# The package of a ZeroGPU Space wants to come before torch.
+with contextlib.suppress(ImportError):
+    import spaces  # noqa: F401
 
 
 def build_app() -> gr.Blocks:

@@ -15,6 +15,9 @@ from ensir.ui.theme import CSS_FILE, theme
 
 TITLE = "EnsIR visualizer"
 WAITING = 20  # visitors in the queue before the next is asked to come back
+# Visitors whose pictures are kept: half a gigabyte each at 12 megapixels. The one who was away
+# longest finds the example again.
+KEPT = 20
 # Seconds: how often, and older than what, temporary pictures are removed.
 SWEEP = (3600, 7200)
 
@@ -59,6 +62,7 @@ def _serve(app: gr.Blocks, port: int | None, *, wait: bool) -> str:
         mcp_server=False,
         ssr_mode=False,
         strict_cors=True,
+        state_session_capacity=KEPT,
         footer_links=[],
         theme=theme(),
         css_paths=[CSS_FILE],
