@@ -8,6 +8,7 @@ in and comes out can be pickled.
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Generator, Sequence
 from importlib.util import find_spec
 from typing import TypeVar
@@ -26,14 +27,18 @@ Steps = Generator[tuple[int, int] | dict[str, Tensor], None, None]
 
 # Runs of base models on the page and by the API wait for each other: two would take the same cores.
 ONE_AT_A_TIME = "base models"
-LENDS = find_spec("spaces") is not None
+SPACES = find_spec("spaces") is not None
+LENDS = SPACES and os.environ.get("SPACES_ZERO_GPU", "").lower() in ("1", "t", "true")
 # Seconds asked for at least, for a card has to be found first, and what a visitor may ask for.
 LEAST_LENT, MOST_LENT = 15, 120
 
 
 def lent(function: Function) -> Function:
-    """The function with a GPU for its time where this is a ZeroGPU Space; elsewhere as it is."""
-    if not LENDS:
+    """The function with a GPU for its time where this is a ZeroGPU Space; elsewhere as it is.
+
+    The package `spaces` itself leaves functions alone on a Space with hardware of its own.
+    """
+    if not SPACES:
         return function
     import spaces
 

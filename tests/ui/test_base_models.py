@@ -38,6 +38,7 @@ def space(monkeypatch: pytest.MonkeyPatch) -> Iterator[SimpleNamespace]:
 
     stub.GPU = gpu
     monkeypatch.setitem(sys.modules, "spaces", stub)
+    monkeypatch.setenv("SPACES_ZERO_GPU", "true")
     yield SimpleNamespace(module=importlib.reload(base_models), asked=asked)
     monkeypatch.undo()
     importlib.reload(base_models)
