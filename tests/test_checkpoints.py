@@ -536,8 +536,8 @@ def test_another_kind_of_file_is_refused(folder: Path, data: bytes, sentence: st
 
 
 def test_a_folder_and_a_missing_file_are_refused(folder: Path) -> None:
-    for path in (folder, folder / "missing.pth"):
-        with pytest.raises(InputError, match=f"{path.name} is not a file"):
+    for path, fault in ((folder, "is not a file"), (folder / "missing.pth", "is not there")):
+        with pytest.raises(InputError, match=f"{path.name} {fault}"):
             read_checkpoint(path)
 
 
