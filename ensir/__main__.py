@@ -170,21 +170,58 @@ COMMANDS: dict[str, Command] = {
         ),
     ),
     "restore": Command(
-        "restore pictures by one or more of the built-in models",
+        "restore pictures by one or more models",
         commands.restore,
         (
-            several("pictures", type=Path, metavar="IMAGE", what="pictures to restore"),
-            several("--models", metavar="NAME", required=True, what="models as `models` lists"),
+            argument("pictures", nargs="*", type=Path, metavar="IMAGE", help="pictures to restore"),
+            several(
+                "--models",
+                metavar="NAME",
+                required=True,
+                what="models as `models` lists, or outputs:FOLDER for what another program made",
+            ),
+            argument("--task", help="of models that are there for several: deblurring, ..."),
+            argument(
+                "--self-ensemble",
+                action="store_true",
+                help="average over eight flips and rotations, in eight times the time",
+            ),
+            argument(
+                "--input_dir",
+                "--input-dir",
+                type=Path,
+                metavar="FOLDER",
+                help="restore all pictures of a folder",
+            ),
+            argument(
+                "--result_dir",
+                "--result-dir",
+                type=Path,
+                metavar="FOLDER",
+                help="gets the pictures of a single model",
+            ),
             argument(
                 *OUTPUT,
                 type=Path,
                 metavar="FOLDER",
-                required=True,
                 help="gets a folder for each model: a reference set, once gt is beside them",
             ),
         ),
     ),
-    "models": Command("list the built-in models", commands.models, ()),
+    "models": Command(
+        "list the models, or add one from a file or a known link",
+        commands.models,
+        (
+            argument("action", nargs="?", choices=["list", "add", "get"], default="list"),
+            argument(
+                "what",
+                nargs="?",
+                metavar="FILE|NAME",
+                help="a checkpoint to add, or a model whose file is fetched",
+            ),
+            argument("--task", help="what the added one was trained for, if its file cannot say"),
+        ),
+    ),
     "train": Command(
         "train a small network of our own, or go on training it",
         commands.train,

@@ -16,11 +16,15 @@ from ensir.files import shown_name, write_whole
 from ensir.progress import OnProgress
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from ensir.reference_set import ReferenceStatistics
+    from ensir.restorers import Restorer
 
 Run = Callable[[Namespace, OnProgress], Answer]
 
 BIN_WIDTH = 32  # of statistics gathered without a word about it
+LONG = 30  # seconds: what is expected to take more is said before
 OWN, RELEASED = ".safetensors", ".pth"  # endings of tables
 
 
@@ -160,21 +164,34 @@ def merge(given: Namespace, on_progress: OnProgress) -> Answer:
 
 
 def restore(given: Namespace, on_progress: OnProgress) -> Answer:
-    """Writes what each model makes of each picture, in a folder named after the model."""
-    names = [path.stem for path in given.pictures]
+    """Writes what each model makes of each picture, in a folder named after the model.
+
+    Into a result folder goes what a single model makes, without a folder of its own.
+    """
+    pictures = _pictures(given)
+    names = [path.stem for path in pictures]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         raise InputError(f"two pictures are called {twice}: restore them into different folders")
-    outputs = [given.output / model / f"{name}.png" for model in given.models for name in names]
-    for output in outputs:
-        _check_not_input(output, given.pictures)
     from ensir.ensemble.levels import levels_of
     from ensir.images import read_picture, write_image
-    from ensir.restorers import depth_notes, restore_with
+    from ensir.restorers import depth_notes, estimated_seconds, restore_with
+    from ensir.restorers.choice import chosen
 
+    def restorers(picture: str) -> dict[str, Restorer]:
+        return chosen(given.models, picture, task=given.task, self_ensemble=given.self_ensemble)
+
+    def output_of(model: str, name: str) -> Path:
+        folder = given.result_dir or given.output / model
+        return folder / f"{name}.png"
+
+    for name in names:
+        for model in restorers(name):
+            _check_not_input(output_of(model, name), pictures)
     restored: list[Mapping[str, object]] = []
     notes: list[str] = []
-    for place, (path, name) in enumerate(zip(given.pictures, names, strict=True)):
+    seconds = 0.0
+    for place, (path, name) in enumerate(zip(pictures, names, strict=True)):
 
         def on_part(done: int, total: int, before: int = place) -> None:
             on_progress(before * total + done, len(names) * total)
@@ -182,23 +199,57 @@ def restore(given: Namespace, on_progress: OnProgress) -> Answer:
         picture = read_picture(path)
         alpha = None if picture.alpha is None else levels_of(picture.alpha)
         notes += [*picture.notes, *depth_notes(picture.values)]
-        candidates = restore_with(given.models, picture.values, on_part, lambda: False)
+        among = restorers(name)
+        expected = estimated_seconds(list(among), picture.values, among)
+        seconds += expected
+        if place == 0 and expected * len(names) > LONG:
+            alike = f" if all {len(names)} are like the first" if len(names) > 1 else ""
+            print(f"about {expected * len(names):,.0f} s on two CPU cores{alike}", flush=True)
+        candidates = restore_with(list(among), picture.values, on_part, lambda: False, among)
         for model, candidate in candidates.items():
-            output = given.output / model / f"{name}.png"
+            output = output_of(model, name)
             output.parent.mkdir(parents=True, exist_ok=True)
-            write_image(output, candidate, alpha)
+            large = None if alpha is None else _enlarged(alpha, among[model].scale)
+            write_image(output, candidate, large)
             restored.append({"picture": path, "model": model, "candidate": output})
-    return Answer({"restored": restored, "notes": notes})
+    return Answer({"restored": restored, "expected_seconds": seconds, "notes": notes})
 
 
 def models(given: Namespace, on_progress: OnProgress) -> Answer:
-    """Says which restorers there are."""
-    from ensir.restorers import RESTORERS
+    """Says which restorers there are and could be, or adds one from a file or a known link."""
+    if given.action != "list" and given.what is None:
+        wanted = {"add": "a file of weights", "get": "the name of a model"}[given.action]
+        raise InputError(f"`ensir models {given.action}` takes {wanted}: name it")
+    if given.action == "get":
+        from ensir.restorers import find_restorers
+        from ensir.restorers.bring_weights import get_weights
 
-    columns = ("name", "task", "scale", "parameters", "licence")
-    return Answer(
-        {"models": [{key: getattr(one, key) for key in columns} for one in RESTORERS.values()]}
-    )
+        output = get_weights(given.what, on_progress)
+        find_restorers()
+        return Answer({"weights": output})
+    if given.action == "add":
+        from ensir.restorers import find_restorers
+        from ensir.restorers.bring_weights import add_weights
+
+        output, added = add_weights(Path(given.what), given.task)
+        find_restorers()
+        columns = ("name", "task", "licence", "parameters")
+        return Answer({"weights": output, **{key: getattr(added, key) for key in columns}})
+    from ensir.restorers.classical import CLASSICAL
+    from ensir.restorers.weights_folder import listed
+
+    rows = [
+        {
+            "name": one.name,
+            "task": one.task,
+            "parameters": one.parameters,
+            "bytes": None,
+            "licence": one.licence,
+            "state": "built in",
+        }
+        for one in CLASSICAL
+    ]
+    return Answer({"models": [*rows, *(one.row() for one in listed())]})
 
 
 def train(given: Namespace, on_progress: OnProgress) -> Answer:
@@ -286,6 +337,41 @@ def _check_output(path: Path, endings: Sequence[str], inputs: Sequence[Path]) ->
     if not path.parent.is_dir() or path.is_dir():
         raise InputError(f"{name} cannot be written there: choose a folder that exists")
     _check_not_input(path, inputs)
+
+
+def _pictures(given: Namespace) -> list[Path]:
+    """The pictures to restore; refuses a choice of both ways to say them, or of none."""
+    if bool(given.pictures) == bool(given.input_dir):
+        raise InputError("restore takes pictures or --input_dir: say one of them")
+    if bool(given.output) == bool(given.result_dir):
+        raise InputError(
+            "restore writes a folder for each model into --output or the pictures of a single "
+            "model into --result_dir: say one of them"
+        )
+    if given.result_dir and len(given.models) > 1:
+        raise InputError(
+            "--result_dir takes the pictures of a single model: say --output for several"
+        )
+    if given.pictures:
+        return list(given.pictures)
+    from ensir.images import PICTURE_ENDINGS
+
+    folder = shown_name(given.input_dir)
+    if not given.input_dir.is_dir():
+        raise InputError(f"{folder} is no folder of pictures: choose another --input_dir")
+    found = [path for path in given.input_dir.iterdir() if path.suffix.lower() in PICTURE_ENDINGS]
+    if not found:
+        raise InputError(f"{folder} holds no {', '.join(PICTURE_ENDINGS)}: choose another folder")
+    return sorted(found)
+
+
+def _enlarged(alpha: Tensor, scale: int) -> Tensor:
+    """Transparency (H, W) for a picture so many times larger."""
+    if scale == 1:
+        return alpha
+    from ensir.degradations import larger
+
+    return larger(alpha[None], scale)[0]
 
 
 def _check_not_input(path: Path, inputs: Sequence[Path]) -> None:

@@ -8,6 +8,8 @@ LEVEL_OF_16_BITS = 257  # the 16-bit value of the 8-bit level 1: 65535 is 255
 MOST_PIXELS = 40_000_000
 LONGEST_SIDE = 20_000
 MOST_PICTURE_BYTES = 64 * 2**20
+# Of one picture: 240 MB each where it is as large as may be and has 16 bits.
+MOST_CANDIDATES = 16
 
 # Bin sets are numbered in int64; times the channels and levels they must still fit.
 MOST_BIN_SETS = 2**52
@@ -49,3 +51,4 @@ MOST_CHECKPOINT_OPERATIONS = 2_000_000
 # The longest names of parameters have a hundred; notes beside them may be a sentence.
 MOST_CHECKPOINT_STRING = 1_000
 MOST_TENSOR_DIMENSIONS = 16  # a convolution's weights have 5 at most
+DOWNLOAD_SECONDS = 30  # without an answer from a server

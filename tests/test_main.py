@@ -2,7 +2,7 @@ import json
 import subprocess
 import sys
 from argparse import Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import torch
 
 from ensir import (
     ReferenceSet,
+    commands,
     fit_lookup_table,
     gather_reference_set,
     read_statistics,
@@ -19,9 +20,13 @@ from ensir import (
     write_statistics,
 )
 from ensir.__main__ import COMMANDS, main
-from ensir.ensemble.levels import in_depth
+from ensir.ensemble.levels import in_depth, levels_of
+from ensir.files import digest
 from ensir.images import read_image, read_picture, write_image
-from ensir.restorers import RESTORERS
+from ensir.restorers import RESTORERS, bring_weights, find_restorers, weights_folder
+from ensir.restorers.mprnet import DERAINING, MPRNet
+from ensir.restorers.registry import entry_of
+from ensir.restorers.self_ensemble import SelfEnsemble
 from ensir.restorers.weights import load_weights
 from tests.conftest import make_pictures
 
@@ -466,8 +471,138 @@ def test_restore_refuses_what_it_cannot_do(folder: Path, refused: Refused, tmp_p
     )
 
 
-def test_models_lists_every_restorer(ask: Ask) -> None:
-    assert [one["name"] for one in ask("models")["models"]] == list(RESTORERS)
+@pytest.fixture
+def weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An empty weights folder, and no restorers but the built-in ones."""
+    monkeypatch.setenv("ENSIR_WEIGHTS", str(tmp_path / "weights"))
+    monkeypatch.setattr(weights_folder, "SHIPPED", tmp_path / "shipped")
+    (tmp_path / "weights").mkdir()
+    find_restorers()
+    yield tmp_path / "weights"
+    monkeypatch.undo()
+    find_restorers()
+
+
+def deraining_checkpoint(path: Path, *, zipped: bool) -> MPRNet:
+    """Writes a file in the layout of MPRNet's authors; the network with the same weights."""
+    torch.manual_seed(0)
+    network = MPRNet(DERAINING).eval()
+    state = {f"module.{name}": it for name, it in network.state_dict().items()}
+    content = {"epoch": 1, "state_dict": state, "optimizer": {"state": {}, "param_groups": []}}
+    torch.save(content, path, _use_new_zipfile_serialization=zipped)
+    return network
+
+
+@pytest.mark.parametrize("zipped", [True, False], ids=["zip", "legacy"])
+def test_restore_does_what_the_authors_demo_does(
+    folder: Path, ask: Ask, tmp_path: Path, weights: Path, zipped: bool
+) -> None:
+    network = deraining_checkpoint(weights / "model_deraining.pth", zipped=zipped)
+    find_restorers()
+    pictures, out = folder / "A", tmp_path / "results"
+    clear = torch.zeros(36, 30, dtype=torch.uint8)
+    write_image(pictures / "clear.png", read_image(pictures / "0.png"), clear)
+    (pictures / "notes.txt").write_text("no picture")
+    said = ask(
+        "restore", "--models", "mprnet", "--task", "deraining",
+        "--input_dir", pictures, "--result_dir", out,
+    )  # fmt: skip
+    names = sorted(path.name for path in pictures.glob("*.png"))
+    assert sorted(path.name for path in out.iterdir()) == names and len(said["restored"]) == 5
+    assert said["expected_seconds"] == pytest.approx(5 * 36 * 30 / 1e6 * 45)
+    for name in names:
+        picture = read_picture(pictures / name)
+        # 36 × 30 pixels, reflected to the right and the bottom up to multiples of 8.
+        padded = np.pad(picture.values.numpy(), ((0, 0), (0, 4), (0, 2)), mode="reflect")
+        with torch.inference_mode():
+            made = network(torch.from_numpy(padded)[None].float() / 255)[0][0, :, :36, :30]
+        expected, found = levels_of(255 * made.clamp(0, 1)), read_picture(out / name)
+        # Channels-last sums in another order: a value at half a level may round the other way.
+        assert (found.values.int() - expected.int()).abs().max() <= 1
+        assert (found.values != expected).float().mean() < 0.01
+        assert (found.alpha is None) == (name != "clear.png")
+
+
+def test_restore_refuses_half_a_choice(
+    folder: Path, refused: Refused, tmp_path: Path, weights: Path
+) -> None:
+    picture, pictures, out = folder / "A" / "0.png", folder / "A", tmp_path / "results"
+    one = ("restore", "--models", "median")
+    both = ("restore", picture, *one[1:])
+    assert "pictures or --input_dir" in refused(*one, "-o", out)
+    assert "pictures or --input_dir" in refused(*both, "--input_dir", pictures, "-o", out)
+    assert "say one of them" in refused(*both)
+    assert "a single model" in refused(
+        *one, "bilateral", "--input_dir", pictures, "--result_dir", out
+    )
+    assert "no folder of pictures" in refused(*one, "--input_dir", out, "--result_dir", out)
+    assert "would be overwritten" in refused(
+        *one, "--input_dir", pictures, "--result_dir", pictures
+    )
+    assert "rain holds no .png" in refused(*one, "--input_dir", folder, "--result_dir", out)
+    said = refused("restore", picture, "--models", "mprnet", "--task", "deblurring", "-o", out)
+    assert "get model_deblurring.pth from github.com/swz30/MPRNet" in said
+
+
+def test_outputs_of_other_programs_are_restorers_by_name(
+    folder: Path, ask: Ask, tmp_path: Path
+) -> None:
+    pictures, out = [folder / "gt" / "0.png", folder / "gt" / "2.png"], tmp_path / "restored"
+    models = [f"outputs:{folder / 'A'}", "median", f"outputs:{folder / 'C'}"]
+    ask("restore", *pictures, "--models", *models, "-o", out)
+    assert sorted(path.name for path in out.iterdir()) == ["A", "C", "median"]
+    for name in ("A", "C"):
+        for picture in pictures:
+            wanted = read_image(folder / name / picture.name)
+            assert torch.equal(read_image(out / name / picture.name), wanted)
+
+
+def test_restore_averages_over_eight_views_when_asked(
+    folder: Path, ask: Ask, tmp_path: Path
+) -> None:
+    picture, out = folder / "A" / "0.png", tmp_path / "restored"
+    once = ask("restore", picture, "--models", "bilateral", "-o", out)
+    said = ask("restore", picture, "--models", "bilateral", "--self-ensemble", "-o", out)
+    assert said["restored"][0]["model"] == "bilateral ×8"
+    assert said["expected_seconds"] == pytest.approx(8 * once["expected_seconds"])
+    wanted = SelfEnsemble(RESTORERS["bilateral"]).restore(
+        read_image(picture), lambda *_: None, lambda: False
+    )
+    assert torch.equal(read_image(out / "bilateral ×8" / "0.png"), wanted)
+
+
+def test_restore_says_what_a_long_run_will_take(
+    folder: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(commands, "LONG", 0)
+    pictures = [str(folder / "A" / f"{number}.png") for number in range(2)]
+    assert main(["restore", *pictures, "--models", "median", "-o", str(tmp_path / "out")]) == 0
+    assert "s on two CPU cores if all 2 are like the first" in capsys.readouterr().err
+
+
+def test_models_lists_what_is_here_and_what_could_be(ask: Ask, weights: Path) -> None:
+    rows = ask("models")["models"]
+    here = [one["name"] for one in rows if not one["state"].startswith("not there")]
+    assert here == list(RESTORERS)
+    assert all({"name", "task", "licence", "bytes", "state"} <= set(one) for one in rows)
+    assert {one["state"].split(":")[0] for one in rows} == {"built in", "not there"}
+
+
+def test_models_adds_a_checkpoint(
+    ask: Ask, refused: Refused, tmp_path: Path, weights: Path
+) -> None:
+    deraining_checkpoint(tmp_path / "model_deraining.pth", zipped=False)
+    said = ask("models", "add", tmp_path / "model_deraining.pth")
+    assert said["weights"] == str(weights / "model_deraining.safetensors")
+    assert said["name"] == "MPRNet deraining" and "MPRNet deraining" in RESTORERS
+    listed = {one["name"]: one for one in ask("models")["models"]}
+    assert listed["MPRNet deraining"]["state"] == "in the weights folder"
+    assert "takes a file of weights: name it" in refused("models", "add")
+    (tmp_path / "text.pth").write_text("no weights")
+    assert "text.pth is not a checkpoint" in refused("models", "add", tmp_path / "text.pth")
 
 
 def test_fuse_keeps_16_bits_and_transparency(
@@ -519,3 +654,21 @@ def test_train_refuses_what_it_cannot_do(folder: Path, refused: Refused, tmp_pat
     )
     assert "1 step or more" in refused("train", "denoising", "nafnet", *photos, "--steps", 0)
     assert "two photographs or more" in refused("train", "denoising", "nafnet", *photos)
+
+
+def test_models_gets_a_file_whose_hash_is_known(
+    ask: Ask, refused: Refused, weights: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    assert "takes the name of a model" in refused("models", "get")
+    assert "no published network 'magic'" in refused("models", "get", "magic")
+    assert "no file with a known hash" in refused("models", "get", "mprnet deraining")
+    deraining_checkpoint(tmp_path / "there.pth", zipped=True)
+    content = (tmp_path / "there.pth").read_bytes()
+    pinned = replace(entry_of("model_deraining"), sha256=digest(content), link="https://there")
+    monkeypatch.setattr(bring_weights, "ENTRIES", [pinned])
+    monkeypatch.setattr(
+        bring_weights, "download", lambda link, output, sha256, watch: output.write_bytes(content)
+    )
+    said = ask("models", "get", "MPRNet deraining")
+    assert said["weights"] == str(weights / "model_deraining.pth")
+    assert "MPRNet deraining" in RESTORERS

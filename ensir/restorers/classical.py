@@ -92,7 +92,7 @@ class ClassicalRestorer:
     halo: int  # how many pixels away the filter looks
     filter: Callable[[Pixels], Pixels]
     seconds_per_megapixel: float
-    task: str = "noise"
+    task: str = "denoising"
     scale: int = 1
     parameters: int = 0
     uses_gpu: bool = False

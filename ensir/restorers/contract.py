@@ -16,7 +16,7 @@ class Restorer(Protocol):
 
     @property
     def task(self) -> str:
-        """What it takes away: "noise"."""
+        """What it is for: "denoising"."""
 
     @property
     def scale(self) -> int:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ensir.ensemble.levels import levels_of
 from ensir.errors import InputError
 from ensir.files import shown_name, write_whole
 from ensir.metrics import psnr
@@ -214,12 +216,15 @@ def train(
     training = Training(plan, torch.device(device))
     if state.exists():
         training.resume(state)
+    data = f"{len(photos)} photographs of {shown_name(folder)}"
+    degraded = held_out_psnr(lambda levels: levels, kept, recipe.checks)
     losses: list[float] = []
 
     def publish() -> Weights:
-        scores = held_out_psnr(training.average, kept, recipe.checks)
-        data = f"{len(photos)} photographs of {shown_name(folder)}"
-        weights = training.weights(data=data, held_out=len(kept), psnr=scores)
+        scores = held_out_psnr(partial(restored, training.average), kept, recipe.checks)
+        weights = training.weights(
+            data=data, held_out=len(kept), psnr=scores, degraded_psnr=degraded
+        )
         write_weights(weights, output)
         loss = sum(losses) / len(losses) if losses else math.nan
         report({"step": training.step, "seconds": training.seconds, "loss": loss, **scores})
@@ -244,27 +249,32 @@ def train(
 
 
 def held_out_psnr(
-    network: nn.Module, photos: Mapping[str, Tensor], checks: Mapping[str, Degrade]
+    restore: Callable[[Tensor], Tensor],
+    photos: Mapping[str, Tensor],
+    checks: Mapping[str, Degrade],
 ) -> dict[str, float]:
     """The mean PSNR, in dB, on the middle of each photograph, by check; rounded to 0.01.
 
-    The photograph's place in the order of names is the seed, so that every network sees the same.
+    `restore` takes and gives levels, uint8 (3, H, W). The photograph's place in the order of names
+    is the seed, so that every network sees the same.
     """
-    device = next(network.parameters()).device
     scores: dict[str, float] = {}
     for check, degrade in checks.items():
         total = 0.0
         for place, name in enumerate(sorted(photos)):
             truth = middle(photos[name], HELD_OUT_SIDE)
-            degraded = degrade(truth, np.random.default_rng(place))
-            total += psnr(restored(network, degraded.to(device)).cpu(), truth)
+            total += psnr(restore(degrade(truth, np.random.default_rng(place))), truth)
         scores[check] = round(total / len(photos), 2)
     return scores
 
 
 @torch.inference_mode()
 def restored(network: nn.Module, degraded: Tensor) -> Tensor:
-    """What a network makes of levels: uint8 (3, H, W), sides as the network wants, to the same."""
-    outputs = network(degraded.unsqueeze(0).float() / WHITE)
+    """What a network makes of levels: uint8 (3, H, W), sides as the network wants, to the same.
+
+    On the network's device and back to the CPU.
+    """
+    device = next(network.parameters()).device
+    outputs = network(degraded.unsqueeze(0).to(device).float() / WHITE)
     final = outputs if isinstance(outputs, Tensor) else outputs[0]
-    return (final[0] * WHITE + 0.5).floor().clamp(0, WHITE).to(torch.uint8)
+    return levels_of(final[0] * WHITE).cpu()
