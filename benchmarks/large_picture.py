@@ -21,9 +21,10 @@ from torch.nn.functional import interpolate
 
 from ensir.ensemble.levels import levels_of
 from ensir.images import read_image, write_image
+from ensir.tasks import TASKS
 from ensir.ui.downloads import DOWNLOADS
 from ensir.ui.events import RESTORE, on_refit, on_run
-from ensir.ui.example import PICTURE, RESTORERS, SIGMA
+from ensir.ui.example import PICTURE, RESTORERS, TASK
 from ensir.ui.reference import SAMPLE
 
 assert ensir.ui
@@ -47,12 +48,13 @@ def steps(picture: str) -> Iterator[tuple[str, Callable[[], object]]]:
     found: list[object] = []
 
     def run() -> None:
-        chosen = (RESTORE, picture, True, SIGMA, list(RESTORERS), None, False, None)
+        harm = (TASK, True, TASKS[TASK].usual)
+        chosen = (RESTORE, picture, *harm, list(RESTORERS), None, False, None, 1)
         *_, outputs = on_run(*chosen, SAMPLE, None, 16, "em", *VIEW)
         found.append(outputs[0])
 
     yield "degrade, restore, fuse and score", run
-    yield "another bin width", lambda: on_refit(found[0], False, SAMPLE, None, 32, "em", *VIEW)
+    yield "another bin width", lambda: on_refit(found[0], 1, 1, SAMPLE, None, 32, "em", *VIEW)
     for label, make in DOWNLOADS.items():
         yield label.removeprefix("↓ "), lambda make=make: make(found[0])
 

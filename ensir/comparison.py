@@ -22,6 +22,7 @@ from ensir.errors import InputError
 from ensir.fitting import BinSetFits, fit_statistics
 from ensir.images import Picture, fused_picture
 from ensir.intake import in_one_depth, require_one_size
+from ensir.limits import MOST_CANDIDATES
 from ensir.metrics import SMALLEST_SSIM_SIDE, psnr, ssim
 from ensir.progress import OnProgress
 from ensir.reference_set import ReferenceStatistics
@@ -50,7 +51,9 @@ ORIGIN_WORDS = {
 class Comparison:
     """One picture, its candidates and their fusion."""
 
-    candidates: dict[str, Tensor]  # by name, (3, H, W), all uint8 or all uint16
+    # By name, (3, H, W), all uint8 or all uint16, in the order of the fusion's weights.
+    candidates: dict[str, Tensor]
+    given_order: tuple[str, ...]  # their names as they came, which a table may have reordered
     degraded: Tensor | None  # what the restorers were given, uint8 or uint16
     truth: Tensor | None  # ground truth, uint8 or uint16
     alpha: Tensor | None  # (H, W), put back into the result; None where every pixel is opaque
@@ -67,6 +70,11 @@ class Comparison:
         """Width and height."""
         height, width = self.fusion.image.shape[1:]
         return width, height
+
+    @property
+    def as_given(self) -> dict[str, Tensor]:
+        """The candidates in the order they came in, from which every fusing starts anew."""
+        return {name: self.candidates[name] for name in self.given_order}
 
     @property
     def scored(self) -> dict[str, Tensor]:
@@ -160,7 +168,16 @@ def compare(
     candidates = in_one_depth(candidates)
     averaged = average(candidates)
     plain = Comparison(
-        candidates, degraded, truth, alpha, tuple(notes), None, None, averaged, averaged
+        candidates,
+        tuple(candidates),
+        degraded,
+        truth,
+        alpha,
+        tuple(notes),
+        table=None,
+        fits=None,
+        fusion=averaged,
+        averaged=averaged,
     )
     return fuse_again(
         plain, reference=reference, bin_width=bin_width, method=method, on_progress=on_progress
@@ -175,8 +192,11 @@ def fuse_again(
     method: str,
     on_progress: OnProgress | None = None,
 ) -> Comparison:
-    """The same candidates fused with other weights; the scores of what stays are kept."""
-    candidates, fits, table = comparison.candidates, None, None
+    """The same candidates fused with other weights; the scores of what stays are kept.
+
+    As `compare` does with the candidates as they were given: what fused them before is forgotten.
+    """
+    candidates, fits, table = comparison.as_given, None, None
     if isinstance(reference, ReferenceStatistics):
         chosen = reference.of_candidates(tuple(candidates))
         fits = fit_statistics(chosen, bin_width, method, on_progress=on_progress)
@@ -203,9 +223,14 @@ def with_truth(comparison: Comparison, truth: Tensor) -> Comparison:
 
 
 def check_names(candidates: Collection[str]) -> None:
-    """Raises InputError for fewer than two candidates, and for names that mean something here."""
+    """Raises InputError for too few or too many candidates, and names that mean something here."""
     if len(candidates) < 2:
         raise InputError(f"two or more candidates are needed to fuse, got {len(candidates)}")
+    if len(candidates) > MOST_CANDIDATES:
+        raise InputError(
+            f"at most {MOST_CANDIDATES} candidates are fused here, got {len(candidates)}: "
+            "leave some out"
+        )
     ours = {FUSED, AVERAGE, INPUT, TRUTH, LARGEST_WEIGHT, GAIN}
     for name in candidates:
         if name in ours or name.startswith((WEIGHT_OF, ERROR_OF)):

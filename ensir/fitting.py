@@ -167,8 +167,9 @@ def _fit_cells(
     enough = (statistics.count.flatten() >= ENOUGH_PIXELS).nonzero().flatten()
     # Cells of about as many levels together: none waits for another's.
     by_levels = enough[statistics.occupied_levels.flatten()[enough].argsort(stable=True)]
+    chunks = by_levels.split(CELLS_AT_ONCE) if len(by_levels) else ()  # nothing is split into one
     done = 0
-    for chunk in by_levels.split(CELLS_AT_ONCE):
+    for chunk in chunks:
         cells = chunk.sort().values
         fits = fit_mixtures(
             Mixture(weight[cells], mean[cells], variance[cells]),

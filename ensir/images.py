@@ -122,13 +122,22 @@ def encode_png(image: Tensor, alpha: Tensor | None = None) -> bytes:
     """
     import cv2
 
-    fits = (
-        image.dtype in (torch.uint8, torch.uint16) and image.ndim == 3 and image.shape[0] in (1, 3)
-    )
-    if not fits or (alpha is not None and (len(image) == 1 or alpha.shape != image.shape[1:])):
+    if (
+        image.dtype not in (torch.uint8, torch.uint16)
+        or image.ndim != 3
+        or image.shape[0] not in (1, 3)
+    ):
         raise InputError(
             f"a PNG is made of uint8 or uint16 (3, H, W) or (1, H, W), got {image.dtype} "
             f"{tuple(image.shape)}: round it to levels first"
+        )
+    if alpha is not None and (
+        len(image) == 1 or (alpha.dtype, alpha.shape) != (image.dtype, image.shape[1:])
+    ):
+        raise InputError(
+            f"the alpha of a PNG is (H, W) of the type of its (3, H, W) colours, got {alpha.dtype} "
+            f"{tuple(alpha.shape)} for {image.dtype} {tuple(image.shape)}: make them fit, or leave "
+            "it out"
         )
     planes = image.cpu().numpy()[::-1]  # blue first
     if alpha is not None:
@@ -169,8 +178,6 @@ def _decode(path: Path, name: str, data: bytes, kind: PictureFormat) -> Picture:
             values, alpha = _planes(name, image)
     if alpha is not None and alpha.min() == np.iinfo(alpha.dtype).max:
         alpha = None
-    if alpha is not None:
-        notes = (*notes, f"{name} is partly transparent: it is shown on white")
     swapped, turned = _UPRIGHT.get(orientation or 1, (False, ()))
 
     def upright(plane: Planes) -> Tensor:

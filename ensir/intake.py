@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ensir.ensemble.levels import deepest, in_depth
 from ensir.errors import InputError
+from ensir.files import shown_name
 from ensir.images import read_picture
 
 MOST_NAMED = 5  # pictures that a sentence can list
@@ -27,16 +28,25 @@ class Intake:
 def take_in(paths: Mapping[str, Path], *, crop: bool = False) -> Intake:
     """Reads pictures that belong together, by the names they shall have.
 
-    With `crop` all are cropped to the size they share, and a note says so. The top left corner is
-    kept: networks that work on whole blocks lose rows at the bottom and columns on the right.
+    The result is as transparent as the first; the transparency of the others is ignored. With
+    `crop` all are cropped to the size they share. Notes say both. The top left corner is kept:
+    networks that work on whole blocks lose rows at the bottom and columns on the right.
 
     Raises InputError for a file that cannot be read, and for different sizes unless cropped.
     """
-    several = len(paths) > 1  # one alone is nobody else's
-    read = {name: read_picture(path, name if several else None) for name, path in paths.items()}
-    pictures = {name: picture.values for name, picture in read.items()}
-    notes = tuple(note for picture in read.values() for note in picture.notes)
-    alpha = next((one.alpha for one in read.values()), None)
+    pictures: dict[str, Tensor] = {}
+    alpha: Tensor | None = None
+    notes: tuple[str, ...] = ()
+    for name, path in paths.items():
+        owner = name if len(paths) > 1 else None  # one alone is nobody else's
+        picture = read_picture(path, owner)
+        notes += picture.notes
+        if picture.alpha is not None:
+            outcome = "which is ignored" if pictures else "and so is the result"
+            notes += (f"{shown_name(path, owner)} is partly transparent, {outcome}",)
+        if not pictures:
+            alpha = picture.alpha
+        pictures[name] = picture.values
     height, width = _shared_size(pictures)
     if crop and not _are_of(pictures, height, width):
         pictures = {name: picture[:, :height, :width] for name, picture in pictures.items()}
@@ -50,14 +60,18 @@ def take_in(paths: Mapping[str, Path], *, crop: bool = False) -> Intake:
 
 
 def require_one_size(pictures: Mapping[str, Tensor], otherwise: str = "") -> None:
-    """Raises InputError with the first five sizes where pictures (..., H, W) differ in size.
+    """Raises InputError where pictures (..., H, W) differ in size.
 
-    It ends with what else can be done, if anything.
+    It lists five at most, a picture of each size before a second of any, and ends with what else
+    can be done, if anything.
     """
     if _are_of(pictures, *_shared_size(pictures)):
         return
-    sizes = [f"{name} is {one.shape[-1]} × {one.shape[-2]}" for name, one in pictures.items()]
-    listed = ", ".join(sizes[:MOST_NAMED]) + (", …" if len(sizes) > MOST_NAMED else "")
+    sizes = {name: f"{one.shape[-1]} × {one.shape[-2]}" for name, one in pictures.items()}
+    first_of = {size: name for name, size in reversed(sizes.items())}
+    named = sorted(sizes, key=lambda name: first_of[sizes[name]] != name)[:MOST_NAMED]
+    listed = ", ".join(f"{name} is {size}" for name, size in sizes.items() if name in named)
+    listed += ", …" if len(sizes) > MOST_NAMED else ""
     raise InputError(
         f"the pictures have different sizes ({listed}): give pictures of one size{otherwise}"
     )

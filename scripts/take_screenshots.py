@@ -39,7 +39,9 @@ def main() -> None:
     from playwright.sync_api import sync_playwright
 
     address = launch(wait=False)
-    chromium = next(filter(None, map(shutil.which, BROWSERS)))
+    chromium = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if chromium is None:
+        raise SystemExit(f"no browser here: install one of {', '.join(BROWSERS)}")
     with sync_playwright() as playwright:
         arguments = ["--no-sandbox", "--force-color-profile=srgb"]
         browser = playwright.chromium.launch(executable_path=chromium, args=arguments)

@@ -171,7 +171,8 @@ def visit(bad: BadInput, role: Role, uploads: Path) -> dict[str, Any]:
         "start": OWN,
         "picture": None,
         "degrade": False,
-        "sigma": 10,
+        "task": "denoising",
+        "strength": 10,
         "restorers": ["median", "bilateral"],
         "own_files": candidates,
         "truth": None,
@@ -193,7 +194,7 @@ def visit(bad: BadInput, role: Role, uploads: Path) -> dict[str, Any]:
         Role.WIDER_BINS: {"source": FILE, "file": statistics, "bin_width": made},
         Role.METHOD: {**own_truth, "method": made},
         Role.MODELS: {**restore, "restorers": made},
-        Role.NOISE: {**restore, "degrade": True, "sigma": made},
+        Role.NOISE: {**restore, "degrade": True, "strength": made},
         Role.SOURCE: {"source": made},
     }
     return {**good, **bad_one[role]}
@@ -213,7 +214,8 @@ def called(event: Event, values: dict[str, Any], events: ModuleType) -> object:
     truth = None if values["truth"] is None else PICTURES[1]
     page = {
         "comparison": compare(dict(zip(NAMES, PICTURES[0], strict=True)), truth=truth),
-        "waiting": False,
+        "inputs": 1,
+        "fused_inputs": 1,
         "crop": False,
         "layer": "fused",
         "left": "average",
@@ -227,8 +229,8 @@ def called(event: Event, values: dict[str, Any], events: ModuleType) -> object:
     }
     taken = list(inspect.signature(event).parameters)
     if event is events.on_truth:  # the rest is handed on
-        weights_and_view = list(inspect.signature(events.on_refit).parameters)[2:]
-        taken = [*taken[:3], *weights_and_view]
+        weights_and_view = list(inspect.signature(events.on_refit).parameters)[3:]
+        taken = [*taken[:4], *weights_and_view]
     answer = event(*(page[name] for name in taken if name in page))
     return list(answer) if inspect.isgenerator(answer) else answer
 

@@ -18,6 +18,7 @@ from ensir.comparison import (
     PIXEL_COLUMNS,
     TRUTH,
     Comparison,
+    check_names,
     compare,
     error_map,
     fuse_again,
@@ -36,6 +37,7 @@ from ensir.ensemble.levels import in_depth, levels_of
 from ensir.ensemble.lookup_table import Origin
 from ensir.errors import InputError
 from ensir.fitting import fit_statistics
+from ensir.limits import MOST_CANDIDATES
 from ensir.metrics import psnr, ssim
 from tests.conftest import make_pictures, make_statistics
 
@@ -102,6 +104,13 @@ def test_without_a_reference_the_candidates_are_averaged() -> None:
 def test_one_candidate_is_no_ensemble(count: int) -> None:
     with pytest.raises(InputError, match=f"two or more candidates are needed to fuse, got {count}"):
         compare({name: ABC[name] for name in "A"[:count]})
+
+
+def test_more_candidates_than_memory_is_meant_for_are_refused() -> None:
+    names = [f"m{place}" for place in range(MOST_CANDIDATES + 1)]
+    check_names(names[:-1])
+    with pytest.raises(InputError, match=r"^at most 16 candidates are fused here, got 17: leave"):
+        check_names(names)
 
 
 @pytest.mark.parametrize(
@@ -369,6 +378,35 @@ def test_fusing_again_is_comparing_again_and_scores_what_changed_only(
     rows = scores(again)
     assert len(asked) == 1 and asked[0] is again.fusion.image
     assert rows == scores(fresh)
+
+
+def test_fusing_again_keeps_nothing_of_the_order_of_a_table_before() -> None:
+    other = fit_statistics(REFERENCE.of_candidates(("C", "A", "B")), WIDTH).table
+    by_table = compare(ABC, truth=GROUND_TRUTH, reference=other)
+    assert list(by_table.candidates) == list("CAB") and list(by_table.as_given) == list("ABC")
+    for name in "ABC":
+        assert by_table.as_given[name] is by_table.candidates[name]
+    for reference in (REFERENCE, None):
+        again = fuse_again(by_table, reference=reference, bin_width=WIDTH, method="em")
+        fresh = compare(ABC, reference=reference, bin_width=WIDTH)
+        assert list(again.candidates) == list(again.as_given) == list("ABC")
+        assert torch.equal(again.fusion.image, fresh.fusion.image)
+        assert torch.equal(again.fusion.weights, fresh.fusion.weights)
+
+
+def test_weights_have_the_names_of_their_candidates_in_the_order_of_any_table() -> None:
+    other = fit_statistics(REFERENCE.of_candidates(("C", "A", "B")), WIDTH).table
+    compared = fuse_again(compare(ABC), reference=other, bin_width=WIDTH, method="em")
+    maps = weight_maps(compared)
+    for x, y in some_pixels():
+        pixel = inspect_pixel(compared, x, y)
+        weights = torch.tensor([pixel.weights[name] for name in ABC], dtype=torch.float64)
+        fused = (weights * CANDIDATES[:, :, y, x]).sum(0)
+        # Stored as float32: half a step at 255 is 8e-6.
+        assert (compared.fusion.image[:, y, x] - fused).abs().max() < 1e-5
+        shown = torch.tensor([int(maps[name][y, x]) for name in ABC])
+        # Half a level of rounding, and a tie may fall either way.
+        assert (shown - 255 * weights.mean(1)).abs().max() <= 0.5 + 1e-9
 
 
 def test_another_ground_truth_is_scored_anew(compared: Comparison) -> None:

@@ -434,3 +434,11 @@ def test_statistics_of_which_everything_was_taken_out_are_refused_or_average() -
         return
     assert (table.origin == Origin.EMPTY).all()
     assert torch.equal(table.weights, torch.full_like(table.weights, 1 / 3))
+
+
+def test_statistics_without_a_cell_to_fit_are_done_at_once() -> None:
+    few = make_statistics(make_pictures(1, 3, height=9, width=11), 32)  # 99 pixels
+    told: list[tuple[int, int]] = []
+    fits = fit_statistics(few, on_progress=lambda done, of: told.append((done, of)))
+    assert not told and not fits.steps.any() and fits.score.isnan().all()
+    assert not (fits.table.origin == Origin.FITTED).any()

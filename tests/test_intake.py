@@ -52,13 +52,18 @@ def test_pictures_of_one_size_are_taken_whole_whether_cropping_is_asked_for_or_n
     assert torch.equal(cropped.pictures["second"], CANDIDATES[0])
     assert plain.notes == cropped.notes
     assert plain.notes == (
-        "A.png is partly transparent: it is shown on white",
-        "A.png (second) is partly transparent: it is shown on white",
+        "A.png is partly transparent, and so is the result",
+        "A.png (second) is partly transparent, which is ignored",
     )
 
 
 def test_the_first_picture_says_how_transparent_the_result_is(paths: dict[str, Path]) -> None:
-    assert take_in({"B": paths["B"], "A": paths["A"]}, crop=True).alpha is None
+    alone = take_in({"any": paths["A"]})
+    assert alone.alpha is not None and torch.equal(alone.alpha, ALPHA)
+    assert alone.notes == ("A.png is partly transparent, and so is the result",)
+    second = take_in({"B": paths["B"], "A": paths["A"]}, crop=True)
+    assert second.alpha is None
+    assert second.notes[0] == "A.png is partly transparent, which is ignored"
     assert take_in({}).alpha is None
 
 
@@ -80,6 +85,17 @@ def test_a_sentence_lists_five_sizes_at_most() -> None:
     with pytest.raises(InputError, match=r"m5 is 5 × 5, …\): give pictures of one size$") as caught:
         require_one_size(pictures)
     assert "m6" not in str(caught.value)
+
+
+def test_a_sentence_lists_every_size_before_one_of_them_twice() -> None:
+    sides = [3, 3, 3, 3, 3, 3, 4, 3, 5]
+    pictures = {f"m{place}": torch.zeros(3, 2, side) for place, side in enumerate(sides)}
+    with pytest.raises(InputError) as caught:
+        require_one_size(pictures)
+    assert str(caught.value) == (
+        "the pictures have different sizes (m0 is 3 × 2, m1 is 3 × 2, m2 is 3 × 2, m6 is 4 × 2, "
+        "m8 is 5 × 2, …): give pictures of one size"
+    )
 
 
 def test_pictures_of_two_depths_are_brought_to_the_deeper_one() -> None:

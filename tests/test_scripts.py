@@ -41,7 +41,6 @@ def test_a_space_finds_in_the_readme_what_it_needs_to_start() -> None:
     assert told["sdk"] == "gradio" and text.lstrip().startswith("# EnsIR visualizer")
     assert f"gradio=={told['sdk_version']}" in PROJECT["optional-dependencies"]["app"]
     assert (ROOT / told["app_file"]).is_file()
-    assert (ROOT / told["thumbnail"]).is_file()
     assert told["license"] == PROJECT["license"].lower()
     least = tuple(map(int, PROJECT["requires-python"].removeprefix(">=").split(".")))
     assert tuple(map(int, told["python_version"].split(".")[:2])) >= least

@@ -51,16 +51,11 @@ class Observed:
     squared_error: Tensor  # (..., M, L) of each component's mean: the means stay, so once for all
 
     @staticmethod
-    def of(histogram: Tensor, mean: Tensor) -> Observed:
-        """Of histograms (..., n) over the levels 0 to n - 1, for components of means (..., M)."""
-        level = torch.arange(histogram.shape[-1], dtype=torch.float64, device=histogram.device)
-        return Observed(level, histogram.double(), _squared_error(level, mean))
-
-    @staticmethod
     def of_occupied(histogram: Tensor, mean: Tensor) -> Observed:
-        """Of the levels with a pixel, and empty ones to fill up to the fullest, (K, L).
+        """Of histograms (K, n) over the levels 0 to n - 1, for components of means (K, M).
 
-        The truth of a bin set covers few of the 256 levels, and EM's cost is theirs.
+        Only levels with a pixel, and empty ones to fill up to the fullest bin set, are kept: the
+        truth of a bin set covers few of the 256 levels, and EM's cost is theirs.
         """
         occupied = histogram > 0
         widest = int(occupied.sum(-1).max()) if len(histogram) else 1

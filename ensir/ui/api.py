@@ -24,10 +24,7 @@ from ensir.ui.base_models import ONE_AT_A_TIME, restored_unwatched
 from ensir.ui.downloads import fused_file
 from ensir.ui.errors import say_input_errors
 from ensir.ui.inputs import FOREIGN, uploaded
-from ensir.ui.reference import FILE, SAMPLE, reference_for, sample_statistics
-
-# A call holds a picture for each: of the largest, 120 MB.
-MOST_MODELS = 16
+from ensir.ui.reference import FILE, SAMPLE, reference_for, sample_words
 
 
 class ChannelWeights(TypedDict):
@@ -141,8 +138,6 @@ def _names(models: object) -> list[str]:
         raise InputError(
             f"models is a list of names, each a text of 1 to {MOST_NAME} printable characters"
         )
-    if len(models) > MOST_MODELS:
-        raise InputError(f"at most {MOST_MODELS} models are fused here, got {len(models)}")
     check_names(models)
     if len(set(models)) < len(models):
         raise InputError("two models have the same name: name each once")
@@ -194,8 +189,8 @@ def _lookup_table(
     reference, _ = reference_for(source, nothing, None, file, bin_width)
     if reference is None:
         raise InputError(
-            f"the sample statistics know {', '.join(sample_statistics().candidate_names)} only; "
-            f"got {', '.join(names)}: give a table or a statistics file of these models"
+            f"the samples know {sample_words()}; got {', '.join(names)}: "
+            "give a table or a statistics file of these models"
         )
     if not isinstance(reference, LookupTable):
         return fit_statistics(reference.of_candidates(names), bin_width, method).table

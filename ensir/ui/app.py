@@ -15,9 +15,9 @@ from ensir.ui.theme import CSS_FILE, theme
 
 TITLE = "EnsIR visualizer"
 WAITING = 20  # visitors in the queue before the next is asked to come back
-# Visitors whose pictures are kept: half a gigabyte each at 12 megapixels. The one who was away
-# longest finds the example again.
-KEPT = 20
+# Visitors whose pictures are kept: half a gigabyte each at 12 megapixels, 1.6 at the largest. The
+# one who was away longest finds the example again.
+KEPT = 8
 # Seconds: how often, and older than what, temporary pictures are removed.
 SWEEP = (3600, 7200)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 from importlib.util import find_spec
 from typing import TypeVar
 
@@ -19,7 +20,9 @@ from torch import Tensor
 from ensir.devices import best_device, device_words
 from ensir.progress import IsCancelled, OnProgress
 from ensir.restorers import RESTORERS, estimated_seconds, restore_with
+from ensir.tasks import TASKS
 from ensir.ui.jobs import followed
+from ensir.ui.reference import samples
 
 Function = TypeVar("Function", bound=Callable[..., object])
 # How far the work is, again and again, and in the end the candidates.
@@ -31,6 +34,7 @@ SPACES = find_spec("spaces") is not None
 LENDS = SPACES and os.environ.get("SPACES_ZERO_GPU", "").lower() in ("1", "t", "true")
 # Seconds asked for at least, for a card has to be found first, and what a visitor may ask for.
 LEAST_LENT, MOST_LENT = 15, 120
+MOST_AT_FIRST = 3
 
 
 def lent(function: Function) -> Function:
@@ -55,8 +59,21 @@ def restored(names: Sequence[str], image: Tensor) -> Steps:
 
     Closing it stops the work. Raises InputError for an unknown name.
     """
-    learned = any(name in RESTORERS and RESTORERS[name].uses_gpu for name in names)
-    yield from (_on_lent_gpu if learned else _steps)(names, image)
+    networks = [name for name in names if name in RESTORERS and RESTORERS[name].uses_gpu]
+    filters = [name for name in names if name not in networks]  # and unknown names, refused at once
+    candidates: dict[str, Tensor] = {}
+    for run, group in ((_steps, filters), (_on_lent_gpu, networks)):
+        if not group:
+            continue
+        before = len(candidates)
+        with closing(run(group, image)) as steps:
+            for step in steps:
+                if isinstance(step, dict):
+                    candidates |= step
+                else:
+                    done, total = step
+                    yield before * total + done * len(group), len(names) * total
+    yield {name: candidates[name] for name in names}
 
 
 def restored_unwatched(names: Sequence[str], image: Tensor) -> dict[str, Tensor]:
@@ -66,6 +83,30 @@ def restored_unwatched(names: Sequence[str], image: Tensor) -> dict[str, Tensor]
         if isinstance(step, dict):
             candidates = step
     return candidates
+
+
+def tasks_here() -> list[str]:
+    """The tasks for which there are base models enough to fuse."""
+    return [task for task in TASKS if len(offered(task)) > 1]
+
+
+def offered(task: str) -> list[str]:
+    """The names of the base models for a task."""
+    return [
+        name
+        for name, restorer in RESTORERS.items()
+        if restorer.task == task and restorer.scale == 1
+    ]
+
+
+def chosen_at_first(task: str) -> list[str]:
+    """The base models of a task to begin with: three that a sample knows, if there are."""
+    names = offered(task)
+    for sample in samples():
+        known = [name for name in names if name in sample.candidate_names]
+        if len(known) > 1:
+            return known[:MOST_AT_FIRST]
+    return names[:MOST_AT_FIRST]
 
 
 def where_words() -> str:

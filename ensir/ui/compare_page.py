@@ -18,14 +18,15 @@ from ensir.comparison import (
 from ensir.fitting import METHODS
 from ensir.images import PICTURE_ENDINGS
 from ensir.plots import bin_set_figure
-from ensir.restorers import RESTORERS
+from ensir.tasks import TASKS
 from ensir.ui import views
-from ensir.ui.base_models import ONE_AT_A_TIME, where_words
+from ensir.ui.base_models import ONE_AT_A_TIME, offered, tasks_here, where_words
 from ensir.ui.downloads import DOWNLOADS
 from ensir.ui.errors import say_input_errors
 from ensir.ui.events import (
     OWN,
     RESTORE,
+    on_begin,
     on_example,
     on_inspect,
     on_layer,
@@ -34,10 +35,12 @@ from ensir.ui.events import (
     on_pick,
     on_refit,
     on_run,
+    on_settled,
+    on_task,
     on_truth,
     on_wiped,
 )
-from ensir.ui.example import BIN_WIDTH, SEED, SIGMA, example, example_files
+from ensir.ui.example import BIN_WIDTH, SEED, TASK, example, example_files
 from ensir.ui.example import RESTORERS as EXAMPLE_RESTORERS
 from ensir.ui.inputs import file_input, picture_input
 from ensir.ui.pictures import shown
@@ -65,7 +68,7 @@ file => {
   link.remove();
 }
 """
-EXAMPLES_HELP = '<p class="help">Or an example, to which noise is added:</p>'
+EXAMPLES_HELP = '<p class="help">Or an example, harmed for the task:</p>'
 ABOUT = """
 # EnsIR visualizer
 Restoration models err differently. This fuses their outputs without training, and shows why:
@@ -81,7 +84,9 @@ def compare_page() -> None:
     # No time to live: it would put the example in the place of a comparison still looked at.
     # Gradio frees it an hour after the tab is closed.
     comparison = gr.State(opened)
-    waiting = gr.State(False)  # a new picture or new candidates were not restored and fused yet
+    # Inputs are counted: those that were not fused yet wait for the button.
+    inputs, fused_inputs = gr.State(0), gr.State(0)
+    fused_with = gr.State(None)  # where the weights of the last run came from
     pixel = inspect_pixel(opened, x_there, y_there)
 
     gr.Markdown(ABOUT, elem_id="title")
@@ -109,26 +114,32 @@ def compare_page() -> None:
                     buttons=[],
                     elem_id="examples",
                 )
+                task = gr.Radio(
+                    tasks_here(),
+                    value=TASK,
+                    label="Task",
+                    elem_id="task",
+                )
                 degrade = gr.Checkbox(
                     label="Degrade it for me",
-                    info="Adds noise to the picture, and takes it as the ground truth",
+                    info=f"Adds {TASKS[TASK].harm}, and takes the picture as the ground truth",
                     elem_id="degrade",
                 )
-                sigma = gr.Slider(
+                strength = gr.Slider(
                     0,
-                    STRONGEST_NOISE,
-                    value=SIGMA,
+                    TASKS[TASK].strongest,
+                    value=TASKS[TASK].usual,
                     step=1,
-                    label="Sigma, levels",
-                    info=f"Gaussian noise, the same each time (seed {SEED})",
+                    label=TASKS[TASK].strength,
+                    info=f"The same each time (seed {SEED})",
                     visible=False,
-                    elem_id="sigma",
+                    elem_id="strength",
                 )
                 restorers = gr.CheckboxGroup(
-                    list(RESTORERS),
+                    offered(TASK),
                     value=list(EXAMPLE_RESTORERS),
                     label="Base models",
-                    info="Classical filters against noise of about 25 levels",
+                    info="Filters are for noise of about 25 levels",
                     elem_id="restorers",
                 )
             with gr.Column(visible=False) as own_group:
@@ -246,7 +257,10 @@ def compare_page() -> None:
                             gr.Button(label, size="sm", min_width=100) for label in DOWNLOADS
                         ]
                     # Never seen: made on demand, a file is handed over by the script below.
-                    kept = gr.DownloadButton(visible="hidden", elem_id="kept")
+                    kept = [
+                        gr.DownloadButton(visible="hidden", elem_id=f"kept-{place}")
+                        for place in range(len(DOWNLOADS))
+                    ]
                 with gr.Column(scale=4, min_width=320):
                     with gr.Row():
                         x = gr.Number(x_there, label="x", precision=0, minimum=0, min_width=70)
@@ -323,35 +337,39 @@ def compare_page() -> None:
     weights_from = [source, file, bin_width, method]
     view = [layer, left, right, map_kind, map_channel, x, y, channel]
 
-    for event in (picture.upload, own_files.upload, degrade.input, sigma.input):
-        event(on_new_input, None, [truth, waiting, note], queue=False)
-    degrade.change(lambda on: gr.update(visible=on), degrade, sigma, queue=False)
+    for event in (picture.upload, own_files.upload, degrade.input, strength.input, task.input):
+        event(on_new_input, [inputs, fused_inputs], [inputs, truth, note], queue=False)
+    task.change(say_input_errors(on_task), task, [restorers, strength, degrade], queue=False)
+    degrade.change(lambda on: gr.update(visible=on), degrade, strength, queue=False)
     start.change(_shown_groups, start, [restore_group, own_group, run], queue=False)
     source.change(_shown_fields, source, [file, truth_panel], queue=False)
     taken = examples.select(
-        on_example, None, [start, picture, truth, degrade, waiting, note], show_progress="hidden"
+        on_example,
+        [task, strength, inputs],
+        [start, picture, truth, degrade, inputs, note],
+        show_progress="hidden",
+        trigger_mode="always_last",
     )
     jobs = []
-    for begin in (run.click, taken.success):
+    for begin, mode in ((run.click, "once"), (taken.success, "always_last")):
         # Before the work, for the page sends the events of one click one after the other.
-        begin(lambda: gr.update(interactive=True), None, stop, queue=False)
+        begin(on_begin, [start, picture, degrade], [stop, truth], queue=False)
         job = begin(
             on_run,
             [
-                start,
-                picture,
-                degrade,
-                sigma,
-                restorers,
-                own_files,
-                crop,
-                truth,
-                *weights_from,
-                *view,
+                *(start, picture, task, degrade, strength, restorers, own_files, crop, truth),
+                *(inputs, *weights_from, *view),
             ],
-            [*fused, candidates, waiting, truth],
+            [*fused, candidates, fused_inputs, fused_with],
             show_progress_on=[main],
             concurrency_id=ONE_AT_A_TIME,
+            trigger_mode=mode,
+        )
+        job.success(
+            on_settled,
+            [comparison, inputs, fused_inputs, fused_with, *weights_from, *view],
+            [*fused, candidates],
+            show_progress="hidden",
         )
         job.then(lambda: gr.update(interactive=False), None, stop, queue=False)
         jobs.append(job)
@@ -365,10 +383,11 @@ def compare_page() -> None:
     gr.on(
         [bin_width.change, method.input, source.select, file.upload],
         on_refit,
-        [comparison, waiting, *weights_from, *view],
+        [comparison, inputs, fused_inputs, *weights_from, *view],
         **refitted,
     )
-    truth.upload(on_truth, [comparison, waiting, truth, *weights_from, *view], **refitted)
+    held = [comparison, inputs, fused_inputs, truth]
+    truth.upload(on_truth, [*held, *weights_from, *view], **refitted)
     # What is quick leaves the page as it is: no veil over what the visitor looks at.
     quick = {"trigger_mode": "always_last", "show_progress": "hidden"}
     layer.select(on_layer, [comparison, layer, map_channel], framed, **quick)
@@ -395,8 +414,8 @@ def compare_page() -> None:
         inspected,
         **quick,
     )
-    for button, (label, make) in zip(downloads, DOWNLOADS.items(), strict=True):
-        _wire_download(button, label, say_input_errors(make), comparison, kept)
+    for button, file_there, (label, make) in zip(downloads, kept, DOWNLOADS.items(), strict=True):
+        _wire_download(button, label, say_input_errors(make), comparison, file_there)
 
 
 def _wire_download(

@@ -25,7 +25,6 @@ from ensir.comparison import (
     most_disputed_pixel,
     with_truth,
 )
-from ensir.degradations import gaussian_noise
 from ensir.errors import InputError
 from ensir.files import shown_name
 from ensir.images import read_image, read_picture
@@ -33,9 +32,11 @@ from ensir.intake import take_in
 from ensir.plots import bin_set_figure
 from ensir.progress import OnProgress
 from ensir.restorers import depth_notes, estimated_seconds
-from ensir.ui.base_models import restored
+from ensir.tasks import TASKS
+from ensir.tasks import degraded as harmed
+from ensir.ui.base_models import chosen_at_first, offered, restored
 from ensir.ui.errors import say_input_errors
-from ensir.ui.example import SEED, example_files, with_noise
+from ensir.ui.example import SEED, example_files
 from ensir.ui.pictures import shown
 from ensir.ui.reference import FILE, reference_for
 from ensir.ui.views import (
@@ -78,12 +79,14 @@ class View:
 def on_run(
     start: str,
     picture: str | None,
+    task: str,
     degrade: bool,
-    sigma: float,
+    strength: float,
     restorers: list[str],
     own_files: list[str] | None,
     crop: bool,
     truth: str | None,
+    inputs: int,
     source: str,
     file: str | None,
     bin_width: int,
@@ -114,7 +117,8 @@ def on_run(
         candidates = given
     else:
         if degrade:
-            known_truth, degraded = degraded, gaussian_noise(degraded, sigma, SEED)
+            known_truth = degraded
+            degraded = harmed(degraded, task, strength, SEED)
         said += depth_notes(degraded)
         candidates = yield from _restored(restorers, degraded, progress)
     reference, about = reference_for(source, candidates, known_truth, file, bin_width)
@@ -129,23 +133,49 @@ def on_run(
         method=method,
         on_progress=_fitting(progress),
     )
+    yield gr.skip()  # a stop is heard here, before all is drawn
     yield (
         *_fused_outputs(compared, about, view),
         candidate_items(compared),
-        False,
-        picture if degrade else gr.skip(),
+        inputs,
+        (source, file, bin_width, method),
     )
 
 
-def on_new_input() -> tuple[object, ...]:
-    """Forgets the ground truth, which belonged to the input before, and asks for the button."""
-    return None, True, notes(NEW_INPUT)
+def on_begin(start: str, picture: str | None, degrade: bool) -> tuple[object, ...]:
+    """Lets the run be stopped; a picture that is degraded is its own ground truth."""
+    truth = picture if degrade and start == RESTORE else gr.skip()
+    return gr.update(interactive=True), truth
+
+
+def on_new_input(inputs: int, fused_inputs: int) -> tuple[object, ...]:
+    """Counts the input, forgets the ground truth of the one before, and asks for the button."""
+    truth = None if inputs == fused_inputs else gr.skip()
+    return inputs + 1, truth, notes(NEW_INPUT)
+
+
+@say_input_errors
+def on_settled(
+    comparison: Comparison,
+    inputs: int,
+    fused_inputs: int,
+    fused_with: tuple[object, ...],
+    *weights_and_view: Any,  # noqa: ANN401
+) -> object:
+    """After a run: follows what was changed while it went on.
+
+    New input waits for the button; other weights are those of the result at once.
+    """
+    if inputs != fused_inputs or fused_with == weights_and_view[:4]:
+        return gr.skip()
+    return on_refit(comparison, inputs, fused_inputs, *weights_and_view)
 
 
 @say_input_errors
 def on_refit(
     comparison: Comparison,
-    waiting: bool,
+    inputs: int,
+    fused_inputs: int,
     source: str,
     file: str | None,
     bin_width: int,
@@ -162,10 +192,9 @@ def on_refit(
 ) -> object:
     """Fuses the same candidates with other weights, unless new ones wait for the button."""
     view = View(layer, left, right, map_kind, map_channel, x, y, channel)
-    if waiting or (source == FILE and file is None):
+    if inputs != fused_inputs or (source == FILE and file is None):
         return gr.skip()
-    candidates = comparison.candidates
-    reference, about = reference_for(source, candidates, comparison.truth, file, bin_width)
+    reference, about = reference_for(source, comparison.as_given, comparison.truth, file, bin_width)
     again = fuse_again(
         comparison,
         reference=reference,
@@ -173,7 +202,7 @@ def on_refit(
         method=method,
         on_progress=_fitting(progress),
     )
-    same_order = list(again.candidates) == list(candidates)
+    same_order = list(again.candidates) == list(comparison.candidates)
     return (
         *_fused_outputs(again, about, view),
         gr.skip() if same_order else candidate_items(again),
@@ -181,19 +210,42 @@ def on_refit(
 
 
 @say_input_errors
-def on_truth(comparison: Comparison, waiting: bool, truth: str, *weights_and_view: Any) -> object:  # noqa: ANN401
+def on_truth(
+    comparison: Comparison,
+    inputs: int,
+    fused_inputs: int,
+    truth: str | None,
+    *weights_and_view: Any,  # noqa: ANN401
+) -> object:
     """Holds the same candidates against a ground truth, unless new ones wait for the button."""
-    if waiting:
+    if truth is None or inputs != fused_inputs:
         return gr.skip()
     picture = read_picture(Path(truth), TRUTH)
-    return on_refit(with_truth(comparison, picture.values), waiting, *weights_and_view)
+    known = with_truth(comparison, picture.values)
+    return on_refit(known, inputs, fused_inputs, *weights_and_view)
 
 
 @say_input_errors
-def on_example(event: gr.SelectData) -> tuple[object, ...]:
-    """Takes a picture of ours: with noise to restore, and as it is for the ground truth."""
-    truth = read_image(example_files()[event.index])
-    return RESTORE, shown(with_noise(truth)), shown(truth), False, True, notes(NEW_INPUT)
+def on_example(task: str, strength: float, inputs: int, event: gr.SelectData) -> tuple[object, ...]:
+    """Takes a picture of ours: harmed to restore, and as it is for the ground truth."""
+    files = example_files()
+    if event.index not in range(len(files)):
+        raise InputError(f"an example is one of {len(files)}: choose it again")
+    truth = read_image(files[event.index])
+    picture = harmed(truth, task, strength, SEED)
+    return RESTORE, shown(picture), shown(truth), False, inputs + 1, notes(NEW_INPUT)
+
+
+def on_task(task: str) -> tuple[object, ...]:
+    """Offers what is there against another harm."""
+    if task not in tuple(TASKS):
+        raise InputError(f"a task is {', '.join(TASKS)}; got {task!r:.80}")
+    about = TASKS[task]
+    return (
+        gr.update(choices=offered(task), value=chosen_at_first(task)),
+        gr.update(label=about.strength, maximum=about.strongest, value=about.usual),
+        gr.update(info=f"Adds {about.harm}, and takes the picture as the ground truth"),
+    )
 
 
 @say_input_errors

@@ -5,18 +5,16 @@ from __future__ import annotations
 import functools
 from pathlib import Path
 
-from torch import Tensor
-
 from ensir.comparison import Comparison, compare
-from ensir.degradations import gaussian_noise
 from ensir.images import read_image
 from ensir.restorers import restore_with
+from ensir.tasks import TASKS, degraded
 from ensir.ui.reference import sample_statistics
 
 ASSETS = Path(__file__).parents[2] / "assets"
 PICTURE = ASSETS / "astronaut.png"
 NO_EXAMPLE = "screenshot"  # what the names of pictures of the app begin with
-SIGMA = 25  # levels, what the sample statistics were made with
+TASK = "denoising"
 SEED = 1
 RESTORERS = ("non-local means", "bilateral", "total variation")
 BIN_WIDTH = 16
@@ -27,16 +25,11 @@ def example_files() -> list[Path]:
     return sorted(path for path in ASSETS.glob("*.png") if not path.name.startswith(NO_EXAMPLE))
 
 
-def with_noise(truth: Tensor) -> Tensor:
-    """A picture of ours as it is given to the restorers."""
-    return gaussian_noise(truth, SIGMA, SEED)
-
-
 @functools.cache
 def example() -> Comparison:
     """A photograph with noise, restored and fused; made once, in some two seconds."""
     truth = read_image(PICTURE)
-    noisy = with_noise(truth)
+    noisy = degraded(truth, TASK, TASKS[TASK].usual, SEED)
     candidates = restore_with(RESTORERS, noisy, lambda done, total: None, lambda: False)
     return compare(
         candidates,

@@ -9,7 +9,6 @@ from typing import Any
 
 import gradio as gr
 from gradio.utils import get_upload_folder
-from gradio_client.utils import is_file_obj, traverse
 
 from ensir.errors import InputError
 from ensir.ui.errors import shown_error
@@ -42,8 +41,21 @@ class GuardedBlocks(gr.Blocks):
     """
 
     async def preprocess_data(self, block_fn: Any, inputs: list[Any], *others: Any) -> Any:  # noqa: ANN401
-        traverse(inputs, lambda file: uploaded(file["path"]), is_file_obj)
+        refuse_foreign_files(inputs)
         return await super().preprocess_data(block_fn, inputs, *others)
+
+
+def refuse_foreign_files(value: object) -> None:
+    """Refuses what an event was sent if any file in it, however deep, was not uploaded here."""
+    if isinstance(value, dict):
+        if "path" in value:
+            if not isinstance(value["path"], str) or not isinstance(value.get("meta", {}), dict):
+                raise shown_error(InputError(FOREIGN))
+            uploaded(value["path"])
+        value = list(value.values())
+    if isinstance(value, list):
+        for one in value:
+            refuse_foreign_files(one)
 
 
 def uploaded(path: str | None) -> str:

@@ -18,9 +18,10 @@ from ensir.reference_set import ReferenceStatistics
 from ensir.statistics_files import read_statistics
 from ensir.table_files import is_released_table, read_reference
 
-SAMPLE_FILE = Path(__file__).parents[2] / "sample_luts" / "noise25_b8.statistics.safetensors"
+SAMPLES = Path(__file__).parents[2] / "sample_luts"
+SAMPLE_FILE = SAMPLES / "noise25_b8.statistics.safetensors"
 
-SAMPLE = "Sample: noise, 24 photographs"
+SAMPLE = "Sample statistics, 24 photographs"
 FILE = "A table or statistics file of mine"
 OWN_TRUTH = "This picture's ground truth"
 NONE = "None: average the candidates"
@@ -31,8 +32,20 @@ Reference = ReferenceStatistics | LookupTable | None
 
 @functools.cache
 def sample_statistics() -> ReferenceStatistics:
-    """The statistics shipped for our own restorers."""
+    """The statistics shipped for our own filters."""
     return read_statistics(SAMPLE_FILE)
+
+
+@functools.cache
+def samples() -> tuple[ReferenceStatistics, ...]:
+    """All statistics shipped, those of our filters first."""
+    others = sorted(set(SAMPLES.glob("*.statistics.safetensors")) - {SAMPLE_FILE})
+    return (sample_statistics(), *map(read_statistics, others))
+
+
+def sample_words() -> str:
+    """What the samples know, in words."""
+    return "; or ".join(", ".join(sample.candidate_names) for sample in samples())
 
 
 def reference_for(
@@ -64,13 +77,12 @@ def reference_for(
 
 
 def _sample(candidates: Mapping[str, Tensor]) -> tuple[Reference, str]:
-    sample = sample_statistics()
-    if set(candidates) <= set(sample.candidate_names):
-        return sample, _about(sample)
+    for sample in samples():
+        if set(candidates) <= set(sample.candidate_names):
+            return sample, _about(sample)
     return None, (
-        f"The sample knows {', '.join(sample.candidate_names)} only, so these candidates are "
-        "averaged. Take the weights from a ground truth, or from a table or statistics of these "
-        "models."
+        f"The samples know {sample_words()}, so these candidates are averaged. Take the weights "
+        "from a ground truth, or from a table or statistics of these models."
     )
 
 

@@ -51,13 +51,14 @@ def problem(
 
 def likelihood(mixture: Mixture, histogram: Tensor) -> Tensor:
     """Mean log-likelihood of a pixel, (K,)."""
-    share = histogram.double() / histogram.sum(-1, keepdim=True)
-    return (e_step(mixture, Observed.of(histogram, mixture.mean))[1] * share).sum(-1)
+    observed = Observed.of_occupied(histogram, mixture.mean)
+    share = observed.count / observed.count.sum(-1, keepdim=True)
+    return (e_step(mixture, observed)[1] * share).sum(-1)
 
 
 def stepped(mixture: Mixture, histogram: Tensor) -> Mixture:
     """After one step of EM."""
-    observed = Observed.of(histogram, mixture.mean)
+    observed = Observed.of_occupied(histogram, mixture.mean)
     return m_step(mixture, e_step(mixture, observed)[0], observed)
 
 
@@ -152,14 +153,27 @@ def test_identical_candidates_start_alike() -> None:
     assert torch.allclose(released_weights(statistics), torch.tensor(0.2).double(), atol=1e-15)
 
 
+def test_what_is_observed_is_every_pixel_at_its_level() -> None:
+    _, statistics, _ = cells_of(7, 3, 32)
+    mixture, histogram = problem(statistics)
+    observed = Observed.of_occupied(histogram, mixture.mean)
+    assert observed.level.shape[-1] == (histogram > 0).sum(-1).max()
+    assert (observed.level.sort(-1).values.diff() > 0).all()  # each level once
+    back = torch.zeros_like(histogram).scatter(-1, observed.level.long(), observed.count.long())
+    assert torch.equal(back, histogram)
+    distance = observed.level[:, None] - mixture.mean[..., None]
+    assert torch.equal(observed.squared_error, distance**2)
+
+
 def test_responsibilities_and_likelihood_are_those_of_normal_densities() -> None:
     mixture = Mixture(
         torch.tensor([0.2, 0.5, 0.3]).double(),
         torch.tensor([100.0, 110.0, 131.5]).double(),
         torch.tensor([4.0, 25.0, 0.5]).double(),
     )
-    nothing = Observed.of(torch.zeros(256), mixture.mean)
-    responsibility, log_likelihood = e_step(mixture, nothing)
+    # A pixel at each level, so that a level is its own place.
+    every_level = Observed.of_occupied(torch.ones(1, 256), mixture.mean[None])
+    responsibility, log_likelihood = (part[0] for part in e_step(mixture[None], every_level))
     for level in (98, 110, 131):
         density = mixture.weight * torch.exp(
             torch.distributions.Normal(mixture.mean, mixture.variance.sqrt()).log_prob(

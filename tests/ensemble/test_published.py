@@ -223,7 +223,7 @@ def test_steps_of_the_stored_number_give_the_golden_weights(
     histogram, wanted = statistics.histograms(cells).double(), wanted[cells]
     expected = in_field(stored[f"{case}_weights"])[:, statistics.sets].flatten(0, 1)[cells]
     for step in range(1, int(wanted.max()) + 1):
-        observed = Observed.of(histogram, mixture.mean)
+        observed = Observed.of_occupied(histogram, mixture.mean)
         mixture = published_m_step(mixture, e_step(mixture, observed)[0], observed)
         due = wanted == step
         if due.any():
@@ -269,13 +269,14 @@ def test_the_step_is_that_of_the_released_code_as_described() -> None:
     cells = (statistics.count.flatten() >= 100).nonzero().flatten()
     mean, variance = (part.flatten(0, 1)[cells] for part in candidate_moments(statistics))
     weight = released_weights(statistics).flatten(0, 1)[cells]
-    histogram = statistics.histograms(cells).double()
-    observed = Observed.of(histogram, mean)
+    histogram = statistics.histograms(cells)
+    observed = Observed.of_occupied(histogram, mean)
     responsibility, _ = e_step(Mixture(weight, mean, variance), observed)
     after = published_m_step(Mixture(weight, mean, variance), responsibility, observed)
     for cell in range(len(cells)):
-        levels = np.repeat(np.arange(256), histogram[cell].long().numpy())
-        q = responsibility[cell].numpy()[:, levels]
+        pixels = observed.count[cell].long().numpy()
+        levels = np.repeat(observed.level[cell].numpy(), pixels)
+        q = np.repeat(responsibility[cell].numpy(), pixels, axis=1)
         mass = q.sum(1) + EPSILON
         centre = (q * levels).sum(1) / mass
         spread = (q * (levels - centre[:, None]) ** 2).sum(1) / q.sum(1) + EPSILON

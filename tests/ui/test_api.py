@@ -20,14 +20,14 @@ from ensir.ensemble.levels import levels_of
 from ensir.ensemble.lookup_table import LookupTable
 from ensir.fitting import fit_statistics
 from ensir.images import read_image, read_picture, write_image
+from ensir.limits import MOST_CANDIDATES
 from ensir.published_tables import published_bytes
 from ensir.restorers import restore_with
 from ensir.summaries import about_table
 from ensir.table_files import read_table, table_bytes, write_table
 from ensir.ui import launch
-from ensir.ui.api import MOST_MODELS
 from ensir.ui.inputs import FOREIGN
-from ensir.ui.reference import sample_statistics
+from ensir.ui.reference import sample_statistics, sample_words
 from tests.conftest import make_pictures, make_statistics
 
 # Gradio and pandas warn, and leave event loops to the garbage collector.
@@ -285,7 +285,7 @@ BIN_WIDTH = "bin_width is a whole number from 1 to 256, got "
 METHOD = "method is em or published, got "
 VALUES = "values is a list of 2 pixels [red, green, blue], one for each model"
 PIXEL = "the pixel of total variation is not three whole numbers from 0 to 255"
-SAMPLE_KNOWS = "the sample statistics know non-local means, bilateral, total variation, median only"
+SAMPLE_KNOWS = f"the samples know {sample_words()}"
 
 
 @pytest.mark.parametrize(
@@ -302,7 +302,10 @@ SAMPLE_KNOWS = "the sample statistics know non-local means, bilateral, total var
         ([], "two or more"),
         (["bilateral"], "two or more"),
         (["bilateral", "bilateral"], "two models have the same name: name each once"),
-        ([str(place) for place in range(MOST_MODELS + 1)], "at most 16 models are fused here, got"),
+        (
+            [str(place) for place in range(MOST_CANDIDATES + 1)],
+            "at most 16 candidates are fused here, got",
+        ),
         (["bilateral", "fused"], "cannot be called 'fused' here"),
         (["bilateral", "nobody"], f"{SAMPLE_KNOWS}; got bilateral, nobody"),
     ],
@@ -427,6 +430,26 @@ def test_only_uploaded_files_are_read_and_no_address_is_fetched(
             "page": ("on_run", "Restore a picture", file),
         }[place]
         assert_refused(address, FOREIGN, *arguments)
+    assert not fetched
+    assert_goes_on(address)
+
+
+@pytest.mark.parametrize(
+    "hidden",
+    [
+        {"more": {"path": "http://example.org/x.png", "meta": {"_type": "gradio.FileData"}}},
+        {"orig_name": {"path": "https://example.org/x.png"}},
+        {"more": [[{"deep": {"path": "/etc/hostname"}}]]},
+        {"meta": None},
+        {"meta": {"path": "http://example.org/x.png"}},
+    ],
+)
+def test_nothing_foreign_hides_in_a_file_that_was_uploaded(
+    address: str, hidden: dict[str, object], fetched: list[str], tmp_path: Path
+) -> None:
+    write_image(tmp_path / "x.png", make_pictures(seed=1, members=2)[1])
+    good = uploaded_file(address, tmp_path / "x.png")
+    assert_refused(address, FOREIGN, "fuse", [{**good, **hidden}], PAIR, 32, "em", None)
     assert not fetched
     assert_goes_on(address)
 

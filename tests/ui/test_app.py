@@ -19,17 +19,18 @@ from PIL import Image
 from torch import Tensor
 
 from ensir.comparison import Comparison, compare, inspect_pixel, scores
-from ensir.degradations import gaussian_noise
 from ensir.ensemble.levels import levels_of
 from ensir.errors import Cancelled, InputError
 from ensir.images import encode_png, read_image, read_picture, write_image
 from ensir.progress import IsCancelled, OnProgress
 from ensir.restorers import RESTORERS, restore_with
+from ensir.tasks import TASKS, degraded
 from ensir.ui import launch
+from ensir.ui.base_models import chosen_at_first
 from ensir.ui.downloads import DOWNLOADS
 from ensir.ui.example import RESTORERS as EXAMPLE_RESTORERS
-from ensir.ui.example import SEED, SIGMA, example, example_files, with_noise
-from ensir.ui.reference import sample_statistics
+from ensir.ui.example import SEED, TASK, example, example_files
+from ensir.ui.reference import sample_statistics, samples
 from ensir.ui.views import layer_picture
 from tests.conftest import make_pictures
 
@@ -582,12 +583,12 @@ def test_a_clean_picture_is_degraded_restored_and_scored(opened: Callable[..., "
     _, clean = make_pictures(seed=17, members=1, height=64, width=48)
     give(page, "picture", png("clean.png", clean))
     page.get_by_label("Degrade it for me").click()
-    expect(page.locator("#sigma")).to_be_visible()
+    expect(page.locator("#strength")).to_be_visible()
     fuse(page)
-    degraded = gaussian_noise(clean, SIGMA, SEED)
-    restored = restore_with(EXAMPLE_RESTORERS, degraded, lambda done, of: None, lambda: False)
+    noisy = degraded(clean, TASK, TASKS[TASK].usual, SEED)
+    restored = restore_with(EXAMPLE_RESTORERS, noisy, lambda done, of: None, lambda: False)
     expected = compare(
-        restored, degraded=degraded, truth=clean, reference=sample_statistics(), bin_width=16
+        restored, degraded=noisy, truth=clean, reference=sample_statistics(), bin_width=16
     )
     assert torch.equal(shown_picture(page), expected.fused.values)
     assert table(page, "scores") == {name: cells for name, *cells in scores(expected)}
@@ -602,7 +603,7 @@ def test_an_example_is_restored_and_scored_at_once(opened: Callable[..., "Page"]
     names = [path.stem for path in example_files()]
     place = names.index("coffee")
     truth = read_image(example_files()[place])
-    noisy = with_noise(truth)
+    noisy = degraded(truth, TASK, TASKS[TASK].usual, SEED)
     restored = restore_with(EXAMPLE_RESTORERS, noisy, lambda done, of: None, lambda: False)
     expected = compare(
         restored, degraded=noisy, truth=truth, reference=sample_statistics(), bin_width=16
@@ -615,10 +616,35 @@ def test_an_example_is_restored_and_scored_at_once(opened: Callable[..., "Page"]
     assert_fits_the_screen(page)
 
 
+def test_rain_is_taken_away_by_networks_with_weights_of_their_own(
+    opened: Callable[..., "Page"],
+) -> None:
+    task = "deraining"
+    names = chosen_at_first(task)
+    assert len(names) == 3 and all(RESTORERS[name].parameters for name in names)
+    (file,) = (path for path in example_files() if path.stem == "text")
+    truth = read_image(file)
+    rainy = degraded(truth, task, TASKS[task].usual, SEED)
+    restored = restore_with(names, rainy, lambda done, of: None, lambda: False)
+    (sample,) = (one for one in samples() if set(names) <= set(one.candidate_names))
+    expected = compare(restored, degraded=rainy, truth=truth, reference=sample, bin_width=16)
+    page = opened()
+    page.locator("#task").get_by_label(task).check()
+    for name in names:
+        expect(page.locator("#restorers").get_by_label(name)).to_be_checked()
+    expect(page.locator("#restorers")).not_to_contain_text("median")
+    page.locator("#examples button").nth(example_files().index(file)).click()
+    wait_for(page, lambda: torch.equal(shown_picture(page), expected.fused.values))
+    expect(page.locator("#stop")).to_be_disabled()
+    expect(page.locator("#note")).to_contain_text("rain")
+    assert_shows_results(page, names)
+    assert table(page, "scores") == {name: cells for name, *cells in scores(expected)}
+
+
 class SlowRestorer:
     """Works until it is stopped."""
 
-    name, task, scale, licence, parameters = "median", "noise", 1, "MIT", 0
+    name, task, scale, licence, parameters = "median", "denoising", 1, "MIT", 0
     seconds_per_megapixel, uses_gpu = 1.0, False
 
     def __init__(self) -> None:

@@ -66,10 +66,12 @@ def test_elsewhere_a_function_stays_as_it_is() -> None:
 def test_a_space_lends_its_gpu_to_networks_for_as_long_as_is_estimated(
     space: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    names = ["median", learned(monkeypatch)]
-    *_, candidates = space.module.restored(names, IMAGE)
+    names = [learned(monkeypatch), "median", "bilateral"]
+    *progress, candidates = space.module.restored(names, IMAGE)
     assert list(candidates) == names
-    assert space.asked == [19]  # 0.012 megapixels at 1500.01 s each, rounded up
+    assert space.asked == [18]  # 0.012 megapixels at 1500 s each; filters take none of it
+    shares = [done / total for done, total in progress]
+    assert shares == sorted(shares) and all(0 <= share <= 1 for share in shares)
 
 
 def test_a_space_keeps_its_gpu_from_filters_and_unknown_names(space: SimpleNamespace) -> None:

@@ -45,7 +45,7 @@ def test_every_file_field_is_one_of_ours(blocks: list[Any]) -> None:
 def test_the_opened_comparison_is_kept_while_the_page_is_open(blocks: list[Any]) -> None:
     # Gradio puts the first value, the example, in the place of a state that expired.
     states = [block for block in blocks if isinstance(block, gr.State)]
-    assert len(states) == 2
+    assert len(states) == 4
     assert all(state.time_to_live in (None, float("inf")) for state in states)
 
 

@@ -18,12 +18,15 @@ from ensir.comparison import (
 )
 from ensir.degradations import gaussian_noise
 from ensir.ensemble.levels import in_depth, levels_of
+from ensir.errors import InputError
 from ensir.images import encode_png, on_white, read_image
-from ensir.restorers import restore_with
+from ensir.restorers import RESTORERS, restore_with
+from ensir.tasks import TASKS, degraded
 from ensir.ui import views
 from ensir.ui.events import (
     OWN,
     RESTORE,
+    on_begin,
     on_example,
     on_inspect,
     on_layer,
@@ -32,10 +35,12 @@ from ensir.ui.events import (
     on_pick,
     on_refit,
     on_run,
+    on_settled,
+    on_task,
     on_truth,
     on_wiped,
 )
-from ensir.ui.example import SEED, example_files, with_noise
+from ensir.ui.example import SEED, example_files
 from ensir.ui.reference import FILE, NONE, OWN_TRUTH, SAMPLE, sample_statistics
 from tests.conftest import make_pictures
 
@@ -47,7 +52,8 @@ CANDIDATES, TRUTH = make_pictures(seed=9, members=3, height=40, width=36, contra
 # The places of on_run's outputs.
 COMPARISON, LAYER, MAIN, LEGEND, LEFT, RIGHT, WIPED, WIPED_LEGEND, MAPS = range(9)
 MAP_LEGEND, SCORES, NOTE, X, Y, TABLE, SENTENCE, HISTOGRAM = range(9, 17)
-PICTURES, WAITING, TRUTH_FIELD = range(17, 20)
+PICTURES, FUSED_INPUTS, FUSED_WITH = range(17, 20)
+INPUTS = 5  # the count of them when a run begins
 
 
 LOOKED_AT = ("input", "fused", "weights", "mean")
@@ -57,7 +63,8 @@ def run(
     start: str = RESTORE,
     picture: str | None = None,
     degrade: bool = False,
-    sigma: float = 10,
+    strength: float = 10,
+    task: str = "denoising",
     restorers: tuple[str, ...] = ("bilateral", "median"),
     own_files: list[str] | None = None,
     crop: bool = False,
@@ -68,8 +75,8 @@ def run(
     y: int | None = 0,
 ) -> Any:  # noqa: ANN401 - what Gradio lays into the components
     """The last outputs of a run with `em` at width 16, green."""
-    inputs = (start, picture, degrade, sigma, list(restorers), own_files, crop)
-    weights_from = (truth, source, None, 16, "em")
+    inputs = (start, picture, task, degrade, strength, list(restorers), own_files, crop, truth)
+    weights_from = (INPUTS, source, None, 16, "em")
     steps = list(on_run(*inputs, *weights_from, layer, *LOOKED_AT, x, y, "green"))
     assert all(step == SKIP for step in steps[:-1])
     return steps[-1]
@@ -86,8 +93,8 @@ def refit(
 ) -> Any:  # noqa: ANN401 - as above
     rest = (source, None, bin_width, method, layer, *LOOKED_AT, 5, 3, "green")
     if truth is not None:
-        return on_truth(comparison, waiting, truth, *rest)
-    return on_refit(comparison, waiting, *rest)
+        return on_truth(comparison, INPUTS, INPUTS - waiting, truth, *rest)
+    return on_refit(comparison, INPUTS, INPUTS - waiting, *rest)
 
 
 def own(upload: Upload, pictures: dict[str, Tensor]) -> list[str]:
@@ -107,9 +114,9 @@ def test_a_run_restores_and_fuses_as_the_engine_does(upload: Upload) -> None:
     assert torch.equal(outputs[COMPARISON].fused.values, expected.fused.values)
     assert [name for _, name in outputs[PICTURES]] == list(names)
     assert len(outputs[MAPS]) == 2
-    assert outputs[WAITING] is False
+    assert outputs[FUSED_INPUTS] == INPUTS
+    assert outputs[FUSED_WITH] == (SAMPLE, None, 16, "em")
     assert len(outputs) == 20
-    assert outputs[TRUTH_FIELD] == SKIP
     assert (outputs[LEFT]["value"], outputs[RIGHT]["value"]) == ("input", "fused")
     assert same_picture(outputs[WIPED][0], TRUTH)
     assert same_picture(outputs[WIPED][1], expected.fused.values)
@@ -201,7 +208,7 @@ def test_a_16_bit_transparent_picture_is_fused_as_such_and_the_page_says_so(
 
 def test_a_16_bit_picture_is_degraded_in_16_bits(upload: Upload) -> None:
     deep = deep_picture(2)
-    outputs = run(picture=upload("deep.png", encode_png(deep)), degrade=True, sigma=7)
+    outputs = run(picture=upload("deep.png", encode_png(deep)), degrade=True, strength=7)
     comparison = outputs[COMPARISON]
     assert torch.equal(comparison.truth.int(), deep.int())
     assert torch.equal(comparison.degraded.int(), gaussian_noise(deep, 7, SEED).int())
@@ -218,10 +225,35 @@ def test_candidates_of_different_sizes_are_cropped_if_asked_for(upload: Upload) 
 
 
 def test_new_input_forgets_the_truth_and_asks_for_the_button() -> None:
-    truth, waiting, note = on_new_input()
+    inputs, truth, note = on_new_input(3, 3)
+    assert inputs == 4
     assert truth is None
-    assert waiting is True
     assert "press the button" in note
+
+
+def test_the_truth_of_new_input_stays_when_more_input_comes() -> None:
+    assert on_new_input(4, 3)[:2] == (5, SKIP)
+
+
+def test_a_run_begins_with_the_picture_it_degrades_as_the_truth() -> None:
+    assert on_begin(RESTORE, "x.png", True)[1] == "x.png"
+    assert on_begin(RESTORE, "x.png", False)[1] == SKIP
+    assert on_begin(OWN, "x.png", True)[1] == SKIP
+
+
+def settle(comparison: Comparison, fused_with: tuple[object, ...], inputs: int = INPUTS) -> Any:  # noqa: ANN401
+    view = (FUSED, *LOOKED_AT, 5, 3, "green")
+    return on_settled(comparison, inputs, INPUTS, fused_with, NONE, None, 16, "em", *view)
+
+
+def test_weights_chosen_during_a_run_are_taken_after_it(small: Comparison) -> None:
+    outputs = settle(small, (SAMPLE, None, 16, "em"))
+    assert outputs[COMPARISON].table is None
+    assert settle(small, (NONE, None, 16, "em")) == SKIP
+
+
+def test_input_that_came_during_a_run_waits_for_the_button(small: Comparison) -> None:
+    assert settle(small, (SAMPLE, None, 16, "em"), inputs=INPUTS + 1) == SKIP
 
 
 def test_a_refit_fuses_the_same_candidates_with_other_weights(small: Comparison) -> None:
@@ -301,11 +333,10 @@ def test_another_channel_of_the_maps_is_shown_wherever_there_are_some(small: Com
 def test_a_picture_to_degrade_is_the_truth_of_its_noisy_self(upload: Upload) -> None:
     picture = upload("clean.png", encode_png(TRUTH))
     other = upload("other.png", encode_png(CANDIDATES[0]))
-    outputs = run(picture=picture, degrade=True, sigma=12, truth=other)
+    outputs = run(picture=picture, degrade=True, strength=12, truth=other)
     comparison = outputs[COMPARISON]
     assert torch.equal(comparison.truth, TRUTH)
     assert torch.equal(comparison.degraded, gaussian_noise(TRUTH, 12, SEED))
-    assert outputs[TRUTH_FIELD] == picture
     assert "input" in outputs[SCORES]
     assert run(picture=picture, degrade=True)[COMPARISON].degraded is not None
 
@@ -314,21 +345,42 @@ def test_candidates_of_the_visitor_are_not_degraded(upload: Upload) -> None:
     files = own(upload, {"a": CANDIDATES[0], "b": CANDIDATES[1]})
     outputs = run(OWN, own_files=files, degrade=True)
     assert outputs[COMPARISON].degraded is outputs[COMPARISON].truth is None
-    assert outputs[TRUTH_FIELD] == SKIP
 
 
 def test_noise_beyond_the_range_is_a_sentence(upload: Upload) -> None:
     picture = upload("clean.png", encode_png(TRUTH))
     with pytest.raises(gr.Error, match="the noise is 0 to"):
-        run(picture=picture, degrade=True, sigma=-1)
+        run(picture=picture, degrade=True, strength=-1)
 
 
-def test_an_example_comes_with_noise_and_its_truth() -> None:
+@pytest.mark.parametrize("task", TASKS)
+def test_an_example_comes_harmed_and_with_its_truth(task: str) -> None:
     for place, path in enumerate(example_files()):
-        start, picture, truth, degrade, waiting, _ = on_example(SimpleNamespace(index=place))
-        assert (start, degrade, waiting) == (RESTORE, False, True)
+        event = SimpleNamespace(index=place)
+        start, picture, truth, degrade, inputs, _ = on_example(task, 7, 3, event)
+        assert (start, degrade, inputs) == (RESTORE, False, 4)
         assert same_picture(truth, read_image(path))
-        assert same_picture(picture, with_noise(read_image(path)))
+        assert same_picture(picture, degraded(read_image(path), task, 7, SEED))
+
+
+@pytest.mark.parametrize("index", [-1, 99, None, "0", [0, 0]])
+def test_an_example_that_is_not_there_is_a_sentence(index: object) -> None:
+    with pytest.raises(gr.Error, match="an example is one of"):
+        on_example("denoising", 25, 0, SimpleNamespace(index=index))
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_task_offers_its_base_models_and_its_harm(task: str) -> None:
+    models, strength, degrade = on_task(task)
+    assert all(RESTORERS[name].task == task for name in models["choices"])
+    assert set(models["value"]) <= set(models["choices"]) and len(models["value"]) <= 3
+    assert (strength["maximum"], strength["value"]) == (TASKS[task].strongest, TASKS[task].usual)
+    assert TASKS[task].harm in degrade["info"]
+
+
+def test_an_unknown_task_is_a_sentence() -> None:
+    with pytest.raises(InputError, match="a task is"):
+        on_task("dehazing")
 
 
 def test_a_pick_inspects_the_pixel_under_the_click(small: Comparison) -> None:

@@ -87,7 +87,7 @@ def test_a_file_that_is_gone_and_a_folder_are_a_sentence(uploads: Path) -> None:
 
 @pytest.mark.parametrize("source", ["", "elsewhere", None, [], "x" * 5000])
 def test_an_unknown_source_is_a_sentence(source: str) -> None:
-    with pytest.raises(InputError, match=r"weights come from one of 'Sample: .*'; got .{2,80}$"):
+    with pytest.raises(InputError, match=r"weights come from one of 'Sample .*'; got .{2,80}$"):
         reference_for(source, ABC, TRUTH, None, 16)
     assert len(set(SOURCES)) == 4
 
