@@ -245,6 +245,7 @@ COMMANDS: dict[str, Command] = {
             ),
             argument("--steps", type=int, default=20_000, help="in all (%(default)s)"),
             argument("--seed", type=int, default=0, help="of weights and crops (%(default)s)"),
+            argument("--rate", type=float, default=3e-3, help="of learning (%(default)s)"),
             argument(
                 "--minutes", type=float, default=float("inf"), help="when to stop for now (never)"
             ),

@@ -259,7 +259,7 @@ def train(given: Namespace, on_progress: OnProgress) -> Answer:
     _check_output(state, [OWN], inputs=[])
     from ensir.training.loop import Plan, train
 
-    plan = Plan(given.task, given.architecture, given.steps, given.seed)
+    plan = Plan(given.task, given.architecture, given.steps, given.seed, given.rate)
     _check_device(given.device)
     lines: list[Mapping[str, object]] = []
 

@@ -1,8 +1,8 @@
-"""Makes the sample statistics: photographs, noise, our restorers, and `ensir fit`.
+"""Makes the sample statistics: photographs, harm, our restorers, and `ensir fit`.
 
-    python scripts/make_samples.py PHOTOS
+    python scripts/make_samples.py PHOTOS [NAME ...]
 
-PHOTOS is a folder of clean photographs (BSDS500 for the shipped file). No pixel of them is kept.
+PHOTOS is a folder of clean photographs (BSDS500 for the shipped files). No pixel of them is kept.
 The same packages on the same machine give the same bytes.
 """
 
@@ -13,40 +13,61 @@ import tempfile
 from pathlib import Path
 
 from ensir.__main__ import main as ensir
-from ensir.degradations import gaussian_noise
 from ensir.images import read_image, write_image
 from ensir.reference_set import GROUND_TRUTH
-from ensir.restorers import RESTORERS
+from ensir.restorers import RESTORERS, restore_with
+from ensir.restorers.classical import CLASSICAL
+from ensir.restorers.registry import TITLES
+from ensir.tasks import TASKS, degraded
 
-SIGMA = 25
 PHOTOS = 24  # 3 MB of statistics
 BIN_WIDTH = 8  # every multiple of it has its table too
 SAMPLES = Path(__file__).parent.parent / "sample_luts"
+FILTERS = "noise25"  # the sample of the filters, which are for this much noise
+
+
+def samples() -> dict[str, tuple[str, list[str]]]:
+    """The task and the restorers of each sample by its name: filters, and our small networks."""
+    made = {FILTERS: ("denoising", [restorer.name for restorer in CLASSICAL])}
+    for task in TASKS:
+        networks = [f"small {title} {task}" for title in TITLES.values()]
+        made[task] = task, [name for name in networks if name in RESTORERS]
+    return {name: (task, known) for name, (task, known) in made.items() if len(known) > 1}
+
+
+def make(name: str, task: str, restorers: list[str], photos: list[Path]) -> int:
+    """Writes the statistics of one sample; returns what `ensir fit` does."""
+    harm = f"{TASKS[task].harm} of {TASKS[task].strength.lower()} {TASKS[task].usual}"
+    if name == FILTERS:
+        harm = f"gaussian noise of sigma {TASKS[task].usual}"
+    with tempfile.TemporaryDirectory() as parent:
+        folder = Path(parent) / f"{len(photos)} photos of BSDS500, {harm}"
+        for part in (GROUND_TRUTH, *restorers):
+            (folder / part).mkdir(parents=True)
+        for seed, photo in enumerate(photos):
+            truth = read_image(photo)
+            picture = degraded(truth, task, TASKS[task].usual, seed)
+            write_image(folder / GROUND_TRUTH / f"{photo.stem}.png", truth)
+            restored = restore_with(restorers, picture, lambda done, total: None, lambda: False)
+            for part, candidate in restored.items():
+                write_image(folder / part / f"{photo.stem}.png", candidate)
+            print(f"{name}, {seed + 1} of {len(photos)}: {photo.name}")
+        table = SAMPLES / f"{name}_b{BIN_WIDTH}.safetensors"
+        width = ["--bin-width", str(BIN_WIDTH)]
+        done = ensir(["fit", str(folder), "--candidates", *restorers, *width, "-o", str(table)])
+        table.unlink(missing_ok=True)  # tables of any width are fitted from the statistics
+        return done
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("photos", type=Path)
-    photos = sorted(parser.parse_args().photos.glob("*.jpg"))
+    parser.add_argument("photos", type=Path, metavar="PHOTOS")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(samples())}: all")
+    given = parser.parse_args()
+    photos = sorted(given.photos.glob("*.jpg"))
     chosen = photos[:: max(1, len(photos) // PHOTOS)][:PHOTOS]
-    names = list(RESTORERS)
-    with tempfile.TemporaryDirectory() as parent:
-        folder = Path(parent) / f"{PHOTOS} photos of BSDS500, gaussian noise of sigma {SIGMA}"
-        for name in (GROUND_TRUTH, *names):
-            (folder / name).mkdir(parents=True)
-        for seed, photo in enumerate(chosen):
-            truth = read_image(photo)
-            noisy = gaussian_noise(truth, SIGMA, seed)
-            write_image(folder / GROUND_TRUTH / f"{photo.stem}.png", truth)
-            for name, restorer in RESTORERS.items():
-                candidate = restorer.restore(noisy, lambda done, total: None, lambda: False)
-                write_image(folder / name / f"{photo.stem}.png", candidate)
-            print(f"{seed + 1} of {len(chosen)}: {photo.name}")
-        table = SAMPLES / f"noise{SIGMA}_b{BIN_WIDTH}.safetensors"
-        chosen_width = ["--bin-width", str(BIN_WIDTH)]
-        done = ensir(["fit", str(folder), "--candidates", *names, *chosen_width, "-o", str(table)])
-        table.unlink(missing_ok=True)  # tables of any width are fitted from the statistics
-        return done
+    known = samples()
+    return max(make(name, *known[name], chosen) for name in given.names or known)
 
 
 if __name__ == "__main__":

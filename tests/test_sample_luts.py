@@ -16,12 +16,14 @@ from ensir.fitting import fit_statistics
 from ensir.limits import LEVELS
 from ensir.reference_set import ReferenceStatistics
 from ensir.restorers import RESTORERS
+from ensir.restorers.classical import CLASSICAL
 from ensir.statistics_files import read_statistics, write_statistics
 from tests.conftest import make_pictures
 
 FILE = Path(__file__).parents[1] / "sample_luts" / "noise25_b8.statistics.safetensors"
 MOST_BYTES = 8_000_000
-NAMES = tuple(RESTORERS)
+FILTERS = {restorer.name: restorer for restorer in CLASSICAL}
+NAMES = tuple(FILTERS)
 WIDTHS = range(8, LEVELS + 1, 8)
 SUBSETS = [subset for number in range(2, len(NAMES) + 1) for subset in combinations(NAMES, number)]
 INTEGERS = ("sets", "sums", "products", "truth_products", "histogram")
@@ -47,7 +49,7 @@ def pictures() -> Pictures:
         noisy = gaussian_noise(truth, 25, seed)
         restored = {
             name: restorer.restore(noisy, lambda done, total: None, lambda: False)
-            for name, restorer in RESTORERS.items()
+            for name, restorer in FILTERS.items()
         }
         made.append((restored, truth))
     return made
@@ -130,3 +132,18 @@ def test_the_shipped_file_has_a_table_for_every_pair(
     torch.testing.assert_close(table.weights.sum(-1), torch.ones_like(table.weights[..., 0]))
     # Some bin sets are told apart from the average.
     assert (table.weights - 0.5).abs().max() > 0.2
+
+
+@pytest.mark.parametrize(
+    "file", sorted(FILE.parent.glob("*.statistics.safetensors")), ids=lambda file: file.name
+)
+def test_every_shipped_file_serves_restorers_of_one_task_that_are_here(file: Path) -> None:
+    assert file.stat().st_size <= MOST_BYTES
+    sample = read_statistics(file)
+    assert set(sample.candidate_names) <= set(RESTORERS) and len(sample.candidate_names) <= 4
+    assert len({RESTORERS[name].task for name in sample.candidate_names}) == 1
+    assert sample.statistics.bins.width == WIDTHS[0]
+    assert sample.statistics.pixels == sample.pictures * 481 * 321
+    for names in combinations(sample.candidate_names, 2):
+        table = fit_statistics(sample.of_candidates(names), 64).table
+        assert table.candidate_names == names and (table.origin == Origin.FITTED).any()
