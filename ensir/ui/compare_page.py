@@ -139,7 +139,7 @@ def compare_page() -> None:
                     offered(TASK),
                     value=list(EXAMPLE_RESTORERS),
                     label="Base models",
-                    info="Filters are for noise of about 25 levels",
+                    info="Filters are for noise of 25 levels; networks learned from made-up harm",
                     elem_id="restorers",
                 )
             with gr.Column(visible=False) as own_group:
