@@ -1,4 +1,4 @@
-"""What pictures suffer from, and how a clean one is harmed to try what helps against it."""
+"""What pictures suffer from, and how a clean one is degraded to try what helps against it."""
 
 from __future__ import annotations
 
@@ -15,13 +15,15 @@ SLIGHT_NOISE = 1  # levels of sigma: no blurred photograph is free of it
 
 @dataclass(frozen=True)
 class Task:
-    """One harm, and the strength of it."""
+    """One degradation, and the strength of it."""
 
-    degrade: Callable[[Tensor, float, int], Tensor]  # picture, strength and seed to the harmed one
+    degrade: Callable[
+        [Tensor, float, int], Tensor
+    ]  # picture, strength and seed to the degraded one
     strength: str  # what is strong, with its unit
     strongest: int
     usual: int  # what the sample statistics are made with
-    harm: str  # what is added, in words
+    degradation: str  # in words
 
 
 def _rain(picture: Tensor, percent: float, seed: int) -> Tensor:
@@ -44,8 +46,8 @@ TASKS = {
 
 
 def degraded(picture: Tensor, task: str, strength: float, seed: int) -> Tensor:
-    """A clean picture (C, H, W), uint8 or uint16, harmed as the task has it; the same seed, the
-    same harm.
+    """A clean picture (C, H, W), uint8 or uint16, degraded as the task has it; the same
+    seed does the same.
 
     Raises InputError for an unknown task and for a strength out of range.
     """

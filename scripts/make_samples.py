@@ -1,4 +1,4 @@
-"""Makes the sample statistics: photographs, harm, our restorers, and `ensir fit`.
+"""Makes the sample statistics: photographs, degraded, our restorers, and `ensir fit`.
 
     python scripts/make_samples.py PHOTOS [NAME ...]
 
@@ -37,11 +37,11 @@ def samples() -> dict[str, tuple[str, list[str]]]:
 
 def make(name: str, task: str, restorers: list[str], photos: list[Path]) -> int:
     """Writes the statistics of one sample; returns what `ensir fit` does."""
-    harm = f"{TASKS[task].harm} of {TASKS[task].strength.lower()} {TASKS[task].usual}"
+    how = f"{TASKS[task].degradation} of {TASKS[task].strength.lower()} {TASKS[task].usual}"
     if name == FILTERS:
-        harm = f"gaussian noise of sigma {TASKS[task].usual}"
+        how = f"gaussian noise of sigma {TASKS[task].usual}"
     with tempfile.TemporaryDirectory() as parent:
-        folder = Path(parent) / f"{len(photos)} photos of BSDS500, {harm}"
+        folder = Path(parent) / f"{len(photos)} photos of BSDS500, {how}"
         for part in (GROUND_TRUTH, *restorers):
             (folder / part).mkdir(parents=True)
         for seed, photo in enumerate(photos):

@@ -33,7 +33,7 @@ absolute difference of the Fourier coefficients, AdamW, a cosine after 200 steps
 averaged weights. The networks of a task are trained for the same number of steps, from different
 seeds.
 
-**Judged on** the 50 photographs left out: 128 × 128 pixels in the middle of each, harmed as the
+**Judged on** the 50 photographs left out: 128 × 128 pixels in the middle of each, degraded as the
 column says, RGB, whole levels.
 
 Noise, rain, blur and down-sampling are those of `ensir.degradations`; what each task draws is in

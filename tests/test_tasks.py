@@ -12,7 +12,7 @@ _, PICTURE = make_pictures(seed=6, members=1, height=70, width=60)
 
 
 @pytest.mark.parametrize("name", TASKS)
-def test_more_strength_harms_more_and_none_next_to_nothing(name: str) -> None:
+def test_more_strength_degrades_more_and_none_next_to_nothing(name: str) -> None:
     task = TASKS[name]
     strengths = (task.usual / 3, task.usual, task.strongest)
     scores = [psnr(degraded(PICTURE, name, strength, 1), PICTURE) for strength in strengths]
@@ -21,7 +21,7 @@ def test_more_strength_harms_more_and_none_next_to_nothing(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", TASKS)
-def test_the_same_seed_is_the_same_harm(name: str) -> None:
+def test_the_same_seed_is_the_same_degradation(name: str) -> None:
     first, again, other = (degraded(PICTURE, name, TASKS[name].usual, s) for s in (1, 1, 2))
     assert torch.equal(first, again) and not torch.equal(first, other)
 
@@ -43,5 +43,5 @@ def test_an_unknown_task_is_refused_with_those_there_are(name: object) -> None:
         degraded(PICTURE, name, 1, 1)
 
 
-def test_every_restorer_is_for_a_task_with_a_harm() -> None:
+def test_every_restorer_is_for_a_task_with_a_degradation() -> None:
     assert {restorer.task for restorer in RESTORERS.values() if restorer.scale == 1} <= set(TASKS)

@@ -26,6 +26,7 @@ from ensir.ui.errors import say_input_errors
 from ensir.ui.events import (
     OWN,
     RESTORE,
+    degrade_words,
     on_begin,
     on_example,
     on_inspect,
@@ -68,7 +69,7 @@ file => {
   link.remove();
 }
 """
-EXAMPLES_HELP = '<p class="help">Or an example, harmed for the task:</p>'
+EXAMPLES_HELP = '<p class="help">Or an example, degraded for the task:</p>'
 ABOUT = """
 # EnsIR visualizer
 Restoration models err differently. This fuses their outputs without training, and shows why:
@@ -122,7 +123,7 @@ def compare_page() -> None:
                 )
                 degrade = gr.Checkbox(
                     label="Degrade it for me",
-                    info=f"Adds {TASKS[TASK].harm}, and takes the picture as the ground truth",
+                    info=degrade_words(TASK),
                     elem_id="degrade",
                 )
                 strength = gr.Slider(
@@ -139,7 +140,7 @@ def compare_page() -> None:
                     offered(TASK),
                     value=list(EXAMPLE_RESTORERS),
                     label="Base models",
-                    info="Filters are for noise of 25 levels; networks learned from made-up harm",
+                    info="Filters: for noise of 25 levels. Networks: trained on synthetic data",
                     elem_id="restorers",
                 )
             with gr.Column(visible=False) as own_group:

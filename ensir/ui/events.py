@@ -33,7 +33,7 @@ from ensir.plots import bin_set_figure
 from ensir.progress import OnProgress
 from ensir.restorers import depth_notes, estimated_seconds
 from ensir.tasks import TASKS
-from ensir.tasks import degraded as harmed
+from ensir.tasks import degraded as degraded_by
 from ensir.ui.base_models import chosen_at_first, offered, restored
 from ensir.ui.errors import say_input_errors
 from ensir.ui.example import SEED, example_files
@@ -118,7 +118,7 @@ def on_run(
     else:
         if degrade:
             known_truth = degraded
-            degraded = harmed(degraded, task, strength, SEED)
+            degraded = degraded_by(degraded, task, strength, SEED)
         said += depth_notes(degraded)
         candidates = yield from _restored(restorers, degraded, progress)
     reference, about = reference_for(source, candidates, known_truth, file, bin_width)
@@ -227,24 +227,29 @@ def on_truth(
 
 @say_input_errors
 def on_example(task: str, strength: float, inputs: int, event: gr.SelectData) -> tuple[object, ...]:
-    """Takes a picture of ours: harmed to restore, and as it is for the ground truth."""
+    """Takes a picture of ours: degraded, to restore, and as it is for the ground truth."""
     files = example_files()
     if event.index not in range(len(files)):
         raise InputError(f"an example is one of {len(files)}: choose it again")
     truth = read_image(files[event.index])
-    picture = harmed(truth, task, strength, SEED)
+    picture = degraded_by(truth, task, strength, SEED)
     return RESTORE, shown(picture), shown(truth), False, inputs + 1, notes(NEW_INPUT)
 
 
+def degrade_words(task: str) -> str:
+    """What the page does on request to a clean picture."""
+    return f"Adds {TASKS[task].degradation}, and takes the picture as the ground truth"
+
+
 def on_task(task: str) -> tuple[object, ...]:
-    """Offers what is there against another harm."""
+    """Offers what is there against another degradation."""
     if task not in tuple(TASKS):
         raise InputError(f"a task is {', '.join(TASKS)}; got {task!r:.80}")
     about = TASKS[task]
     return (
         gr.update(choices=offered(task), value=chosen_at_first(task)),
         gr.update(label=about.strength, maximum=about.strongest, value=about.usual),
-        gr.update(info=f"Adds {about.harm}, and takes the picture as the ground truth"),
+        gr.update(info=degrade_words(task)),
     )
 
 

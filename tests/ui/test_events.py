@@ -354,7 +354,7 @@ def test_noise_beyond_the_range_is_a_sentence(upload: Upload) -> None:
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_an_example_comes_harmed_and_with_its_truth(task: str) -> None:
+def test_an_example_comes_degraded_and_with_its_truth(task: str) -> None:
     for place, path in enumerate(example_files()):
         event = SimpleNamespace(index=place)
         start, picture, truth, degrade, inputs, _ = on_example(task, 7, 3, event)
@@ -370,12 +370,12 @@ def test_an_example_that_is_not_there_is_a_sentence(index: object) -> None:
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_a_task_offers_its_base_models_and_its_harm(task: str) -> None:
+def test_a_task_offers_its_base_models_and_its_degradation(task: str) -> None:
     models, strength, degrade = on_task(task)
     assert all(RESTORERS[name].task == task for name in models["choices"])
     assert set(models["value"]) <= set(models["choices"]) and len(models["value"]) <= 3
     assert (strength["maximum"], strength["value"]) == (TASKS[task].strongest, TASKS[task].usual)
-    assert TASKS[task].harm in degrade["info"]
+    assert TASKS[task].degradation in degrade["info"]
 
 
 def test_an_unknown_task_is_a_sentence() -> None:
