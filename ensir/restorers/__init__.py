@@ -97,4 +97,4 @@ def depth_notes(image: Tensor) -> tuple[str, ...]:
     """What to say of an image that has more bits than the restorers work in."""
     if image.dtype != torch.uint16:
         return ()
-    return ("The base models see 8 of the 16 bits a colour; what they make is fused with 16",)
+    return ("The base models see 8 of the 16 bits a colour",)

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from ensir.errors import InputError
+from ensir.restorers.shapes import require_multiple
 
 Pyramid = tuple[Tensor, Tensor, Tensor]  # features at full, half and quarter size
 
@@ -125,7 +126,7 @@ class MPRNet(nn.Module):
         self.tail = _conv(wide, 3, 3)
 
     def forward(self, picture: Tensor) -> list[Tensor]:
-        _check(picture, self.multiple)
+        require_multiple(picture, self.multiple, "an MPRNet")
         halves = _split(picture, dim=2)
         quarters = _split(halves, dim=3)
 
@@ -386,15 +387,6 @@ def _without_prefix(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 def _listed(names: Sequence[str]) -> str:
     return repr(names[0]) + (f" and {len(names) - 1} more" if len(names) > 1 else "")
-
-
-def _check(picture: Tensor, multiple: int) -> None:
-    shape = tuple(picture.shape)
-    if len(shape) != 4 or shape[1] != 3 or 0 in shape or any(side % multiple for side in shape[2:]):
-        raise InputError(
-            f"an MPRNet restores (N, 3, H, W) with H and W multiples of {multiple}, got {shape}: "
-            "pad the picture"
-        )
 
 
 def _split(whole: Tensor, dim: int) -> Tensor:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ensir.errors import InputError
+from ensir.restorers.shapes import require_multiple
 
 NORM_EPSILON = 1e-6  # the published one
 
@@ -115,7 +116,7 @@ class NAFNet(nn.Module):
         )
 
     def forward(self, picture: Tensor) -> Tensor:
-        _check(picture, self.multiple)
+        require_multiple(picture, self.multiple, "this NAFNet")
         features = self.intro(picture)
         skips = []
         for encoder, down in zip(self.encoders, self.downs, strict=True):
@@ -183,12 +184,3 @@ def _blocks(width: int, count: int) -> nn.Sequential:
 def _up(width: int) -> nn.Sequential:
     """To double the size and half the channels."""
     return nn.Sequential(nn.Conv2d(width, 2 * width, 1, bias=False), nn.PixelShuffle(2))
-
-
-def _check(picture: Tensor, multiple: int) -> None:
-    shape = tuple(picture.shape)
-    if len(shape) != 4 or shape[1] != 3 or 0 in shape or any(side % multiple for side in shape[2:]):
-        raise InputError(
-            f"this NAFNet restores (N, 3, H, W) with H and W multiples of {multiple}, got {shape}: "
-            "pad the picture"
-        )

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ensir.errors import InputError
+from ensir.restorers.shapes import require_multiple
 
 NORM_EPSILON = 1e-5  # the published one
 LEVELS = 4
@@ -126,7 +127,7 @@ class Restormer(nn.Module):
         self.output = _conv(2 * one, 3, 3)
 
     def forward(self, picture: Tensor) -> Tensor:
-        _check(picture, self.multiple)
+        require_multiple(picture, self.multiple, "a Restormer")
         one = self.encoder_level1(self.patch_embed(picture))
         two = self.encoder_level2(self.down1_2(one))
         three = self.encoder_level3(self.down2_3(two))
@@ -269,12 +270,3 @@ def _conv(width: int, out: int, side: int) -> nn.Conv2d:
 
 def _depthwise(width: int) -> nn.Conv2d:
     return nn.Conv2d(width, width, 3, padding=1, groups=width, bias=False)
-
-
-def _check(picture: Tensor, multiple: int) -> None:
-    shape = tuple(picture.shape)
-    if len(shape) != 4 or shape[1] != 3 or 0 in shape or any(side % multiple for side in shape[2:]):
-        raise InputError(
-            f"a Restormer restores (N, 3, H, W) with H and W multiples of {multiple}, got {shape}: "
-            "pad the picture"
-        )
