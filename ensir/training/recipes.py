@@ -95,7 +95,7 @@ RECIPES: dict[str, Recipe] = {
         any_shake,
         {f"path of {length} pixels": shake_of(length) for length in (6, 12)},
         # No point of a path is further from its middle than half the path.
-        Crops(side=64, count=4, margin=LONGEST_SHAKE // 2 + 1),
+        Crops(side=96, count=2, margin=LONGEST_SHAKE // 2 + 1),
     ),
     # The kernel reaches 8 pixels when it makes smaller, and as far again when it makes larger.
     "super-resolution": Recipe(
