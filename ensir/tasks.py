@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from ensir.degradations import Rain, gaussian_noise, motion_blur, rainy
+from ensir.degradations import Rain, gaussian_noise, motion_blur, rainy, smaller
 from ensir.errors import InputError
 
 SLIGHT_NOISE = 1  # levels of sigma: no blurred photograph is free of it
+SCALE = 4  # of super-resolution
 
 
 @dataclass(frozen=True)
@@ -20,10 +21,11 @@ class Task:
     degrade: Callable[
         [Tensor, float, int], Tensor
     ]  # picture, strength and seed to the degraded one
-    strength: str  # what is strong, with its unit
-    strongest: int
-    usual: int  # what the sample statistics are made with
     degradation: str  # in words
+    strength: str | None = None  # what is strong, with its unit; None where there is no choice
+    strongest: int = 0
+    usual: int = 0  # what the sample statistics are made with
+    scale: int = 1  # how many times smaller the degraded picture is
 
 
 def _rain(picture: Tensor, percent: float, seed: int) -> Tensor:
@@ -33,24 +35,51 @@ def _rain(picture: Tensor, percent: float, seed: int) -> Tensor:
     return rainy(picture, kind, seed)
 
 
+def _four_times_smaller(picture: Tensor, strength: float, seed: int) -> Tensor:
+    return smaller(picture, SCALE)
+
+
 def _shake(picture: Tensor, path: float, seed: int) -> Tensor:
     return gaussian_noise(motion_blur(picture, path, seed), SLIGHT_NOISE, seed)
 
 
 # By the task of the restorers that help against it.
 TASKS = {
-    "denoising": Task(gaussian_noise, "Sigma, levels", 50, 25, "gaussian noise"),
-    "deraining": Task(_rain, "Covered by streaks, %", 25, 10, "rain"),
-    "deblurring": Task(_shake, "Path of the camera, pixels", 14, 8, "motion blur, slight noise"),
+    "denoising": Task(gaussian_noise, "gaussian noise", "Sigma, levels", 50, 25),
+    "deraining": Task(_rain, "rain", "Covered by streaks, %", 25, 10),
+    "deblurring": Task(_shake, "motion blur, slight noise", "Path of the camera, pixels", 14, 8),
+    "super-resolution": Task(
+        _four_times_smaller, "bicubic down-sampling to a quarter of the side", scale=SCALE
+    ),
 }
+
+
+def clean(picture: Tensor, task: str) -> Tensor:
+    """As much of a picture (C, H, W), from the top left, as its degraded self can be held against:
+    sides that are multiples of the task's scale.
+
+    Raises InputError for an unknown task, and for a picture smaller than the scale.
+    """
+    scale = _known(task).scale
+    height, width = (side - side % scale for side in picture.shape[1:])
+    if not height or not width:
+        raise InputError(
+            f"{task} takes pictures of {scale} × {scale} pixels or more, got "
+            f"{picture.shape[2]} × {picture.shape[1]}: choose a larger one"
+        )
+    return picture[:, :height, :width].contiguous()
 
 
 def degraded(picture: Tensor, task: str, strength: float, seed: int) -> Tensor:
     """A clean picture (C, H, W), uint8 or uint16, degraded as the task has it; the same
-    seed does the same.
+    seed does the same. It is as many times smaller as the task's scale says.
 
     Raises InputError for an unknown task and for a strength out of range.
     """
-    if task not in tuple(TASKS):
+    return _known(task).degrade(picture, strength, seed)
+
+
+def _known(task: str) -> Task:
+    if task not in tuple(TASKS):  # a list is no key, but can be compared
         raise InputError(f"a task is {', '.join(TASKS)}; got {task!r:.80}")
-    return TASKS[task].degrade(picture, strength, seed)
+    return TASKS[task]

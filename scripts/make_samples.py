@@ -13,12 +13,11 @@ import tempfile
 from pathlib import Path
 
 from ensir.__main__ import main as ensir
-from ensir.images import read_image, write_image
-from ensir.reference_set import GROUND_TRUTH
-from ensir.restorers import RESTORERS, restore_with
+from ensir.images import read_image
+from ensir.made_reference_sets import write_reference_set
 from ensir.restorers.classical import CLASSICAL
-from ensir.restorers.registry import TITLES
-from ensir.tasks import TASKS, degraded
+from ensir.restorers.registry import small_networks
+from ensir.tasks import TASKS
 
 PHOTOS = 24  # 3 MB of statistics
 BIN_WIDTH = 8  # every multiple of it has its table too
@@ -29,29 +28,25 @@ FILTERS = "noise25"  # the sample of the filters, which are for this much noise
 def samples() -> dict[str, tuple[str, list[str]]]:
     """The task and the restorers of each sample by its name: filters, and our small networks."""
     made = {FILTERS: ("denoising", [restorer.name for restorer in CLASSICAL])}
-    for task in TASKS:
-        networks = [f"small {title} {task}" for title in TITLES.values()]
-        made[task] = task, [name for name in networks if name in RESTORERS]
-    return {name: (task, known) for name, (task, known) in made.items() if len(known) > 1}
+    made |= {task: (task, small_networks(task)) for task in TASKS}
+    return made
 
 
 def make(name: str, task: str, restorers: list[str], photos: list[Path]) -> int:
     """Writes the statistics of one sample; returns what `ensir fit` does."""
-    how = f"{TASKS[task].degradation} of {TASKS[task].strength.lower()} {TASKS[task].usual}"
+    about = TASKS[task]
+    strength = "" if about.strength is None else f" of {about.strength.lower()} {about.usual}"
+    how = f"{about.degradation}{strength}"
     if name == FILTERS:
-        how = f"gaussian noise of sigma {TASKS[task].usual}"
+        how = f"gaussian noise of sigma {about.usual}"
     with tempfile.TemporaryDirectory() as parent:
         folder = Path(parent) / f"{len(photos)} photos of BSDS500, {how}"
-        for part in (GROUND_TRUTH, *restorers):
-            (folder / part).mkdir(parents=True)
-        for seed, photo in enumerate(photos):
-            truth = read_image(photo)
-            picture = degraded(truth, task, TASKS[task].usual, seed)
-            write_image(folder / GROUND_TRUTH / f"{photo.stem}.png", truth)
-            restored = restore_with(restorers, picture, lambda done, total: None, lambda: False)
-            for part, candidate in restored.items():
-                write_image(folder / part / f"{photo.stem}.png", candidate)
-            print(f"{name}, {seed + 1} of {len(photos)}: {photo.name}")
+        clean = {photo.stem: read_image(photo) for photo in photos}
+
+        def report(done: int, total: int) -> None:
+            print(f"{name}, {done} of {total}", flush=True)
+
+        write_reference_set(folder, clean, task, about.usual, restorers, report)
         table = SAMPLES / f"{name}_b{BIN_WIDTH}.safetensors"
         width = ["--bin-width", str(BIN_WIDTH)]
         done = ensir(["fit", str(folder), "--candidates", *restorers, *width, "-o", str(table)])

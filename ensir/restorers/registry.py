@@ -98,3 +98,8 @@ ENTRIES = (
 def entry_of(file: str) -> Entry | None:
     """The entry whose file has this name, without its ending."""
     return next((entry for entry in ENTRIES if entry.file == file), None)
+
+
+def small_networks(task: str) -> list[str]:
+    """The names of our own small networks for a task, as restorers."""
+    return [f"small {title} {task}" for title in TITLES.values()]
