@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from types import ModuleType
 
 import torch
 from torch import Tensor
 
+from ensir.ensemble import kernels
 from ensir.ensemble.bins import Bins
 from ensir.errors import InputError
 from ensir.limits import DENSE_KEYS, LEVELS, MOST_REFERENCE_PIXELS, MOST_STATISTICS_BYTES
@@ -233,6 +235,13 @@ def gather_statistics(candidates: Tensor, truth: Tensor, bins: Bins) -> BinStati
     Raises InputError for other types, shapes that differ, and sums that would not fit.
     """
     _check_image(candidates, truth, bins)
+    makers = kernels.compiled(truth.device)
+    if makers is not None and bins.sets <= DENSE_KEYS:
+        sets = makers.occupied_sets(candidates, bins.width, bins.per_candidate)
+        _check_size(bins, truth.shape[0], len(sets))
+        # Each thread has sums of its own.
+        if truth.shape[0] * len(sets) * LEVELS <= DENSE_KEYS // torch.get_num_threads():
+            return _gather_compiled(makers, candidates, truth, bins, sets)
     channels, height, width = truth.shape
     band = max(1, VALUES_AT_ONCE // (channels * width))
     total = _gather_band(candidates[:, :, :band], truth[:, :band], bins)
@@ -240,6 +249,17 @@ def gather_statistics(candidates: Tensor, truth: Tensor, bins: Bins) -> BinStati
         rows = slice(top, top + band)
         total = total + _gather_band(candidates[:, :, rows], truth[:, rows], bins)
     return total
+
+
+def _gather_compiled(
+    makers: ModuleType, candidates: Tensor, truth: Tensor, bins: Bins, sets: Tensor
+) -> BinStatistics:
+    histogram, sums, products, truth_products = makers.sum_by_bin_set(
+        candidates, truth, sets, bins.width, bins.per_candidate
+    )
+    channel, place, level = histogram.nonzero(as_tuple=True)
+    rows = torch.stack([channel, sets[place], level, histogram[channel, place, level]], dim=1)
+    return BinStatistics(bins, sets, sums, products, truth_products, rows)
 
 
 def _gather_band(candidates: Tensor, truth: Tensor, bins: Bins) -> BinStatistics:

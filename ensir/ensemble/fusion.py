@@ -82,8 +82,7 @@ def fuse_pictures(
     `weights_at` gives (M, C, rows, columns), or (M, 1, 1, 1) where they do not depend on the
     pixel. No value leaves the range of the candidates there: rounding errors are clamped away.
     """
-    if dtype not in (torch.float32, torch.uint8):
-        raise InputError(f"a fused picture is torch.float32 or torch.uint8, got {dtype}")
+    check_result_type(dtype)
     _, height, width = pictures[0].shape
     image = torch.empty(pictures[0].shape, dtype=dtype, device=pictures[0].device)
     band = max(1, VALUES_AT_ONCE // max(width, 1))
@@ -101,6 +100,12 @@ def fuse_pictures(
             fused = fused.double().add_(0.5).floor_()
         image[:, rows] = fused
     return Fusion(image, weights_at)
+
+
+def check_result_type(dtype: torch.dtype) -> None:
+    """Raises InputError for a type that no fused picture has."""
+    if dtype not in (torch.float32, torch.uint8):
+        raise InputError(f"a fused picture is torch.float32 or torch.uint8, got {dtype}")
 
 
 def _check_picture(label: str, picture: Tensor, first_label: str, first: Tensor) -> None:

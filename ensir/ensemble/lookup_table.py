@@ -4,14 +4,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import cached_property
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from ensir.ensemble import kernels
 from ensir.ensemble.bins import Bins
-from ensir.ensemble.fusion import Fusion, Pictures, Place, checked_candidates, fuse_pictures
-from ensir.ensemble.levels import levels_of
+from ensir.ensemble.fusion import (
+    Fusion,
+    Pictures,
+    Place,
+    check_result_type,
+    checked_candidates,
+    fuse_pictures,
+)
+from ensir.ensemble.levels import levels_of, values_of
+from ensir.ensemble.soft_lookup import check_soft, soft_weights
 from ensir.errors import InputError
 
 # Weights that add up to 1 within this are taken; float32 tables are off by 2e-7.
@@ -21,8 +31,8 @@ SUM_TOLERANCE = 1e-6
 class Origin(IntEnum):
     """Where the weights of a cell (a channel and a bin set) come from."""
 
-    FITTED = 0  # EM on the reference set
-    PRIOR = 1  # too few pixels, or EM broke down: the prior or the rule's first weights
+    FITTED = 0  # on the reference set
+    PRIOR = 1  # EM had too few pixels or broke down: the prior or the rule's first weights
     EMPTY = 2  # no pixel of the reference set: what the method gives in their place
 
 
@@ -30,9 +40,14 @@ class Origin(IntEnum):
 class Provenance:
     """How a table was made; None where its file does not say."""
 
-    method: str  # "em" or "published"; "released" for a table read from a released file
+    # "em", "published" or "least-squares"; "released" for a table read from a released file.
+    method: str
     first_weights: str | None = None  # "released", "uniform" or "prior"
     prior: tuple[float, ...] | None = None  # the user's weights, one for each candidate
+    trust: float | None = None  # 0: the average serves every cell, 1: what was fitted does
+    ridge: float | None = None  # pixels that the weights of its channel count as in a bin set
+    back_off: float | None = None  # the same for EM; None: it fits cells of 100 pixels or more
+    chosen: str | None = None  # in a sentence, what was chosen by held-out error and for what gain
     reference_set: str | None = None
     pictures: int | None = None
     pixels: int | None = None
@@ -56,6 +71,9 @@ class LookupTable:
     candidate_names: tuple[str, ...]
     provenance: Provenance
     starts: Tensor  # (S,) int64, first bin set of each row, rising from 0
+    # (C, S) float32, root of the mean squared error that these weights had on the reference set,
+    # in levels; NaN without a pixel there. None where a file does not say.
+    expected_error: Tensor | None = None
 
     def __post_init__(self) -> None:
         if self.weights.ndim != 3 or self.weights.dtype != torch.float64:
@@ -80,6 +98,16 @@ class LookupTable:
             raise InputError(
                 f"candidates need names that differ, got {', '.join(self.candidate_names)}"
             )
+        error = self.expected_error
+        if error is not None and (
+            error.shape != (channels, rows)
+            or error.dtype != torch.float32
+            or bool(((error < 0) | error.isinf()).any())
+        ):
+            raise InputError(
+                "expected errors are (C, S) float32 of at least 0, got "
+                f"{tuple(error.shape)} {error.dtype}"
+            )
         rising = bool((self.starts.diff() > 0).all())
         if not rows or not rising or self.starts[0] != 0 or self.starts[-1] >= self.bins.sets:
             raise InputError(
@@ -102,7 +130,9 @@ class LookupTable:
             return sets
         return torch.searchsorted(self.starts, sets, right=True) - 1
 
-    def fuse(self, candidates: Pictures, *, dtype: torch.dtype = torch.float32) -> Fusion:
+    def fuse(
+        self, candidates: Pictures, *, dtype: torch.dtype = torch.float32, soft: bool = False
+    ) -> Fusion:
         """Looks up the weights of every pixel and fuses the candidates (Eq. 14, 15).
 
         Candidates are M pictures (C, H, W) of uint8 (0..255), uint16 (0..65535) or float32
@@ -111,25 +141,54 @@ class LookupTable:
         are applied at full precision. The fused image is 0..255, `dtype` torch.float32, or
         torch.uint8 rounded half up.
 
+        A `soft` look-up interpolates between bin sets, so that nothing jumps at the edge of a bin:
+        `ensir.ensemble.soft_lookup`.
+
         Raises InputError for another number, order, size, type or range of candidates.
         """
+        if soft:
+            check_soft(self.bins.candidates)
         pictures = checked_candidates(candidates, self.candidate_names)
         if len(pictures[0]) != self.channels:
             raise InputError(
                 f"this table was fitted for pictures of {self.channels} channels, "
                 f"{self.candidate_names[0]} has {len(pictures[0])}"
             )
+        check_result_type(dtype)
         table = self.to(pictures[0].device)
-        planes = table.weights.permute(2, 0, 1).reshape(self.bins.candidates, -1).contiguous()
-        first_cell = torch.arange(self.channels, device=planes.device) * len(self.starts)
+
+        def weights_of(sets: Tensor) -> Tensor:
+            row = table.rows_of(sets)
+            first_cell = torch.arange(self.channels, device=row.device) * len(self.starts)
+            cell = row + first_cell.reshape(-1, *[1] * (row.ndim - 1))
+            return torch.stack([plane.take(cell) for plane in table._planes])
 
         def weights_at(rows: Place, columns: Place) -> Tensor:
-            levels = torch.stack([levels_of(picture[:, rows, columns]) for picture in pictures])
-            row = table.rows_of(self.bins.index(levels))
-            cell = row.add_(first_cell.reshape(-1, *[1] * (row.ndim - 1)))
-            return torch.stack([plane.take(cell) for plane in planes])
+            here = [picture[:, rows, columns] for picture in pictures]
+            if soft:
+                values = torch.stack([values_of(one) for one in here])
+                return soft_weights(values, self.bins, weights_of)
+            return weights_of(self.bins.index(torch.stack([levels_of(one) for one in here])))
 
+        makers = None if soft else kernels.compiled(pictures[0].device)
+        if makers is not None:
+            starts = table.starts[:0] if self.dense else table.starts
+            cut = self.bins.width, self.bins.per_candidate
+            image = makers.fuse_pictures(pictures, table._packed, starts, *cut, dtype)
+            return Fusion(image, weights_at)
         return fuse_pictures(pictures, weights_at, dtype)
+
+    @cached_property
+    def _planes(self) -> Tensor:
+        """The weights candidate by candidate, (M, C S): one look-up each."""
+        return self.weights.permute(2, 0, 1).reshape(self.bins.candidates, -1).contiguous()
+
+    @cached_property
+    def _packed(self) -> Tensor:
+        """The weights as the compiled kernel of their device takes them."""
+        makers = kernels.compiled(self.weights.device)
+        assert makers is not None
+        return makers.packed_weights(self.weights)
 
     def to(self, device: str | torch.device) -> LookupTable:
         """The same table on `device`."""
@@ -143,6 +202,7 @@ class LookupTable:
             self.candidate_names,
             self.provenance,
             self.starts.to(device),
+            None if self.expected_error is None else self.expected_error.to(device),
         )
 
     def save(self, path: str | Path) -> None:

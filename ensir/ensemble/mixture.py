@@ -14,7 +14,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ensir.ensemble import kernels
 from ensir.ensemble.bin_statistics import BinStatistics
+from ensir.ensemble.kernels.rules import CompiledRule, CompiledStep
 
 # Levels squared: rounding alone spreads this much. A bound, not an addend: added, it lets the
 # likelihood fall.
@@ -78,6 +80,9 @@ class EmRule:
     least_variance: float  # levels squared, of the first mixture
     least_steps: int
     most_steps: int
+    compiled: CompiledStep | None = (
+        None  # the M step as compiled kernels know it; None: they do not
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +90,8 @@ class FittedMixtures:
     """Mixtures after EM, one for each of the K bin sets, and how the fit went."""
 
     mixture: Mixture  # (K, M)
-    score: Tensor  # (K,) float64, mean log-likelihood of a pixel in nats; NaN where EM broke down
+    score: Tensor  # (K,) float64, mean log-likelihood of a pixel in nats, penalised where there
+    # is a prior; NaN where EM broke down
     steps: Tensor  # (K,) int64, steps made
     converged: Tensor  # (K,) bool, ended because the score rose by less than LEAST_GAIN
 
@@ -149,17 +155,55 @@ def m_step(mixture: Mixture, responsibility: Tensor, observed: Observed) -> Mixt
     )
 
 
-EM = EmRule(m_step=m_step, least_variance=VARIANCE_FLOOR, least_steps=1, most_steps=MOST_STEPS)
+EM = EmRule(
+    m_step=m_step,
+    least_variance=VARIANCE_FLOOR,
+    least_steps=1,
+    most_steps=MOST_STEPS,
+    compiled=CompiledStep(
+        about_truth=False, epsilon=0.0, underflow=0.0, variance_floor=VARIANCE_FLOOR
+    ),
+)
 
 
-def fit_mixtures(start: Mixture, histogram: Tensor, rule: EmRule = EM) -> FittedMixtures:
+def fit_mixtures(
+    start: Mixture,
+    histogram: Tensor,
+    rule: EmRule = EM,
+    prior: Tensor | None = None,
+    prior_pixels: float = 0.0,
+) -> FittedMixtures:
     """EM from `start` (K, M) on histograms (K, L) with at least one pixel each.
 
     Each bin set stops by itself: when a step after the least raises its score by less than
     LEAST_GAIN, when the score is not a number, or after the most steps.
+
+    Weights `prior` (K, M), which add up to 1, count as `prior_pixels` pixels more, N of them seen:
+    the weights become (sum of responsibilities + prior_pixels * prior) / (N + prior_pixels), the
+    M step under a Dirichlet prior. What then never falls, and ends the fit, is the penalised
+    score, with prior_pixels / N * sum of prior * log(weight) added to it.
     """
+    if prior is None or not prior_pixels:
+        prior, prior_pixels = torch.zeros_like(start.weight), 0.0
+    makers = kernels.compiled(histogram.device)
+    if makers is None or rule.compiled is None:
+        return _fit_together(start, histogram, rule, prior, prior_pixels)
+    numbers = CompiledRule(
+        *rule.compiled, rule.least_steps, rule.most_steps, LEAST_GAIN, prior_pixels
+    )
+    weight, variance, *how = makers.fit_mixtures(
+        histogram, start.mean, start.weight, start.variance, prior, numbers
+    )
+    return FittedMixtures(Mixture(weight, start.mean, variance), *how)
+
+
+def _fit_together(
+    start: Mixture, histogram: Tensor, rule: EmRule, prior: Tensor, prior_pixels: float
+) -> FittedMixtures:
+    """The definition: every step of every bin set that goes on is one step of torch."""
     observed = Observed.of_occupied(histogram, start.mean)
-    share = observed.count / observed.count.sum(-1, keepdim=True)
+    pixels = observed.count.sum(-1, keepdim=True)
+    share = observed.count / pixels
     cells = torch.arange(len(histogram), device=histogram.device)
     finished = Mixture(start.weight.clone(), start.mean, start.variance.clone())
     final_score = torch.full_like(share[:, 0], math.nan)
@@ -168,13 +212,15 @@ def fit_mixtures(start: Mixture, histogram: Tensor, rule: EmRule = EM) -> Fitted
 
     mixture = start
     responsibility, likelihood = e_step(mixture, observed)
-    score = (likelihood * share).sum(-1)
+    score = _penalised(likelihood * share, mixture, prior, prior_pixels / pixels)
     for step in range(1, rule.most_steps + 1):
         if not len(cells):
             break
         mixture = rule.m_step(mixture, responsibility, observed)
+        mixture = _backed_off(mixture, prior, prior_pixels / (pixels + prior_pixels))
         responsibility, likelihood = e_step(mixture, observed)
-        before, score = score, (likelihood * share).sum(-1)
+        before = score
+        score = _penalised(likelihood * share, mixture, prior, prior_pixels / pixels)
         small = (score - before < LEAST_GAIN) & (step >= rule.least_steps)
         ended = small | score.isnan() | (step == rule.most_steps)
         if not ended.any():
@@ -186,7 +232,20 @@ def fit_mixtures(start: Mixture, histogram: Tensor, rule: EmRule = EM) -> Fitted
         left = ~ended
         cells, mixture, score, share = cells[left], mixture[left], score[left], share[left]
         observed, responsibility = observed[left], responsibility[left]
+        prior, pixels = prior[left], pixels[left]
     return FittedMixtures(finished, final_score, steps, converged)
+
+
+def _backed_off(mixture: Mixture, prior: Tensor, share: Tensor) -> Mixture:
+    """With the weights moved towards the prior by its share of all pixels, (K, 1)."""
+    return Mixture(
+        mixture.weight + share * (prior - mixture.weight), mixture.mean, mixture.variance
+    )
+
+
+def _penalised(likelihood: Tensor, mixture: Mixture, prior: Tensor, strength: Tensor) -> Tensor:
+    """The mean log-likelihood, given as its terms (K, L), and the prior's on the weights, (K,)."""
+    return likelihood.sum(-1) + (strength * torch.xlogy(prior, mixture.weight)).sum(-1)
 
 
 def _squared_error(level: Tensor, mean: Tensor) -> Tensor:

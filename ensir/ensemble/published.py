@@ -9,6 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ensir.ensemble.kernels.rules import CompiledStep
 from ensir.ensemble.mixture import EmRule, Mixture, Observed
 
 EPSILON = 1e-6  # added by the released code to the mass and to the variance
@@ -39,7 +40,15 @@ def published_m_step(mixture: Mixture, responsibility: Tensor, observed: Observe
 
 # The score before the first step counts as minus infinity, so there are at least two; the loop
 # tests its limit after counting, so there are at most 1001.
-PUBLISHED = EmRule(m_step=published_m_step, least_variance=0.0, least_steps=2, most_steps=1001)
+PUBLISHED = EmRule(
+    m_step=published_m_step,
+    least_variance=0.0,
+    least_steps=2,
+    most_steps=1001,
+    compiled=CompiledStep(
+        about_truth=True, epsilon=EPSILON, underflow=UNDERFLOW, variance_floor=0.0
+    ),
+)
 
 
 def inherited(weights: Tensor, occupied: Tensor) -> Tensor:

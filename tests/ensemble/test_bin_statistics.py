@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from ensir.ensemble import bin_statistics
+from ensir.ensemble import bin_statistics, kernels
 from ensir.ensemble.bin_statistics import BinStatistics, gather_statistics
 from ensir.ensemble.bins import Bins
 from ensir.errors import InputError
@@ -134,6 +134,7 @@ def test_counting_and_sorting_give_the_same_statistics(
     candidates, truth = make_pictures(seed, members, height=9, width=13)
     counted = gather_statistics(candidates, truth, Bins(width, members))
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(kernels, "compiled", lambda device: None)
         patch.setattr(bin_statistics, "DENSE_KEYS", limit)
         assert same(gather_statistics(candidates, truth, Bins(width, members)), counted)
 
@@ -328,5 +329,6 @@ def test_a_picture_summed_in_bands_gives_the_same_bits(
     values: int, sample: tuple[Tensor, Tensor], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = gather_statistics(*sample, Bins(16, 3))
+    monkeypatch.setattr(kernels, "compiled", lambda device: None)
     monkeypatch.setattr(bin_statistics, "VALUES_AT_ONCE", values)
     assert same(gather_statistics(*sample, Bins(16, 3)), whole)

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -325,3 +326,21 @@ def test_origins_are_numbered_as_in_files() -> None:
         ("PRIOR", 1),
         ("EMPTY", 2),
     ]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.zeros(3, 4),
+        torch.zeros(3, 8, dtype=torch.float64),
+        torch.full((3, 8), -1.0),
+        torch.full((3, 8), torch.inf),
+    ],
+    ids=["shape", "type", "negative", "infinite"],
+)
+def test_expected_errors_are_finite_numbers_of_at_least_0(error: Tensor) -> None:
+    table = constant_table(Bins(128, 3), [0.2, 0.3, 0.5])
+    fits = replace(table, expected_error=torch.full((3, 8), torch.nan))
+    assert fits.expected_error is not None  # unknown is allowed
+    with pytest.raises(InputError, match=r"expected errors are \(C, S\) float32 of at least 0"):
+        replace(table, expected_error=error)

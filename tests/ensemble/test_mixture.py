@@ -289,3 +289,63 @@ def test_twice_the_pixels_give_the_same_fit() -> None:
     one = fit_mixtures(*problem(statistics))
     two = fit_mixtures(*problem(statistics + statistics))
     assert torch.allclose(one.mixture.weight, two.mixture.weight, atol=1e-9)  # trust.md section 10
+
+
+def test_a_prior_counts_as_so_many_pixels_of_its_weights() -> None:
+    _, statistics, _ = cells_of(6, 3, 32)
+    start, histogram = problem(statistics)
+    prior = torch.tensor([0.5, 0.2, 0.3]).double().expand_as(start.weight)
+    one_step = EmRule(m_step, VARIANCE_FLOOR, 1, most_steps=1)
+    plain = fit_mixtures(start, histogram, one_step).mixture
+    pulled = fit_mixtures(start, histogram, one_step, prior, 30.0).mixture
+    pixels = histogram.sum(-1, keepdim=True)
+    expected = (pixels * plain.weight + 30 * prior) / (pixels + 30)
+    assert torch.allclose(pulled.weight, expected, rtol=0, atol=1e-12)
+    assert torch.allclose(pulled.variance, plain.variance, rtol=1e-12)
+
+
+@given(st.integers(0, 9999), st.integers(1, 5), st.sampled_from([0.5, 20.0, 1e4]))
+def test_no_step_lowers_the_penalised_likelihood(
+    seed: int, members: int, prior_pixels: float
+) -> None:
+    _, statistics, _ = cells_of(seed, members, 32)
+    mixture, histogram = problem(statistics, most=30)
+    random = torch.Generator().manual_seed(seed)
+    prior = torch.rand(mixture.weight.shape, generator=random, dtype=torch.float64)
+    prior = prior / prior.sum(-1, keepdim=True)
+    strength = prior_pixels / histogram.sum(-1).double()
+    one_step = EmRule(m_step, VARIANCE_FLOOR, 1, most_steps=1)
+
+    def penalised(mixture: Mixture) -> Tensor:
+        return likelihood(mixture, histogram) + strength * (prior * mixture.weight.log()).sum(-1)
+
+    before = penalised(mixture)
+    for _ in range(8):
+        fits = fit_mixtures(mixture, histogram, one_step, prior, prior_pixels)
+        mixture, after = fits.mixture, penalised(fits.mixture)
+        # Rounding: what is compared may be some thousand nats a pixel where the prior is strong.
+        assert (after - before >= -1e-10 * before.abs().clamp(min=1)).all()
+        assert torch.allclose(fits.score, after, rtol=1e-10, atol=1e-10)
+        assert ((mixture.weight.sum(-1) - 1).abs() <= 1e-12).all()
+        before = after
+
+
+def test_a_prior_of_no_pixels_changes_nothing() -> None:
+    _, statistics, _ = cells_of(6, 3, 32)
+    start, histogram = problem(statistics, [0.0, 0.5, 0.5])
+    prior = torch.full_like(start.weight, 1 / 3)
+    with_it, without = (
+        fit_mixtures(start, histogram, EM, prior, 0.0),
+        fit_mixtures(start, histogram),
+    )
+    assert torch.equal(with_it.mixture.weight, without.mixture.weight)
+    assert torch.equal(with_it.score, without.score) and with_it.score.isfinite().all()
+
+
+def test_a_strong_prior_is_what_comes_out() -> None:
+    _, statistics, _ = cells_of(6, 3, 32)
+    start, histogram = problem(statistics)
+    prior = torch.tensor([0.6, 0.3, 0.1]).double().expand_as(start.weight)
+    fits = fit_mixtures(start, histogram, EM, prior, 1e9)
+    # The pixels of a cell, some thousand, in a billion.
+    assert torch.allclose(fits.mixture.weight, prior, rtol=0, atol=1e-5)
