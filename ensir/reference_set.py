@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property, reduce
 from pathlib import Path
 from typing import overload
 
@@ -12,7 +13,7 @@ from torch import Tensor
 
 from ensir.ensemble.bin_statistics import BinStatistics
 from ensir.errors import InputError
-from ensir.files import is_name, shown_name
+from ensir.files import digest, is_name, shown_name
 from ensir.images import PICTURE_ENDINGS, read_image
 
 GROUND_TRUTH = "gt"
@@ -56,6 +57,16 @@ class ReferenceSet:
     @property
     def name(self) -> str:
         return shown_name(self.folder.resolve())
+
+    @property
+    def fingerprint(self) -> str:
+        """Of its files as they lie on the disk: another after any was changed, added or taken."""
+        seen = [
+            (candidate, name, path.name, path.stat().st_size, path.stat().st_mtime_ns)
+            for candidate, files in self._files.items()
+            for name, path in files.items()
+        ]
+        return digest(repr((self.candidate_names, self.names, seen)).encode())
 
     def __len__(self) -> int:
         return len(self.names)
@@ -174,6 +185,30 @@ class ReferenceStatistics:
                 f"statistics of {', '.join(self.candidate_names)} cannot be combined with those "
                 f"of {', '.join(other.candidate_names)}: the candidates and their order must agree"
             )
+
+
+@dataclass(frozen=True, eq=False)
+class ReferencePictures:
+    """A reference set picture by picture, so that any of them can be left out."""
+
+    names: tuple[str, ...]
+    parts: tuple[ReferenceStatistics, ...]  # one for each picture, all of one bin width
+
+    def __post_init__(self) -> None:
+        if not self.parts or len(self.names) != len(self.parts):
+            raise InputError(
+                "a reference set needs at least one picture, and a name for each; got "
+                f"{len(self.parts)} and {len(self.names)} names"
+            )
+
+    @cached_property
+    def total(self) -> ReferenceStatistics:
+        """All pictures together."""
+        return reduce(ReferenceStatistics.__add__, self.parts)
+
+    def of_candidates(self, names: Sequence[str]) -> ReferencePictures:
+        """The same pictures seen by some of the candidates, in the order given, exactly."""
+        return replace(self, parts=tuple(part.of_candidates(names) for part in self.parts))
 
 
 def _size(picture: Tensor) -> str:

@@ -16,11 +16,13 @@ from ensir.ensemble.bin_statistics import BinStatistics
 from ensir.ensemble.bins import Bins
 from ensir.errors import InputError
 from ensir.files import digest, is_name, shown_name, write_whole
-from ensir.reference_set import ReferenceStatistics
+from ensir.limits import MOST_REFERENCE_PIXELS
+from ensir.reference_set import ReferencePictures, ReferenceStatistics
 from ensir.tensor_files import (
     INTEGERS,
     candidate_names,
     damaged,
+    format_of,
     pack,
     read_file,
     require,
@@ -29,6 +31,7 @@ from ensir.tensor_files import (
 )
 
 STATISTICS_FORMAT = "ensir bin statistics 2"
+PICTURES_FORMAT = "ensir reference pictures 1"
 ROWS = ("row_channel", "row_set", "row_level", "row_count")  # columns of the histogram
 DIMENSIONS = {"sets": 1, "sums": 3, "products": 3, "truth_products": 3, **dict.fromkeys(ROWS, 1)}
 
@@ -43,17 +46,7 @@ def statistics_bytes(gathered: ReferenceStatistics) -> bytes:
     statistics = gathered.statistics
     if gathered.pictures < 1:
         raise InputError("statistics of no picture cannot be written: leave one in")
-    if not all(map(is_name, gathered.reference_sets)):
-        raise InputError("a reference set's name has 1 to 80 printable characters: rename it")
-    upper = torch.triu_indices(statistics.bins.candidates, statistics.bins.candidates)
-    from_edges = _moved(statistics, -_lower_edges(statistics))
-    tensors = {
-        "sets": statistics.sets,
-        "sums": from_edges.sums,
-        "products": from_edges.products[..., upper[0], upper[1]],
-        "truth_products": from_edges.truth_products,
-        **dict(zip(ROWS, statistics.histogram.T, strict=True)),
-    }
+    _check_names(gathered.reference_sets)
     header = {
         "format": STATISTICS_FORMAT,
         "candidates": gathered.candidate_names,
@@ -61,6 +54,40 @@ def statistics_bytes(gathered: ReferenceStatistics) -> bytes:
         "reference_sets": gathered.reference_sets,
         "pictures": gathered.pictures,
         "pixels": statistics.pixels,
+    }
+    narrow = {name: _narrowed(values) for name, values in _tensors(statistics).items()}
+    return pack(narrow, header, compressed=True)
+
+
+def write_pictures(pictures: ReferencePictures, path: str | Path) -> None:
+    """Writes the statistics of each picture, whole or not at all."""
+    write_whole(Path(path), pictures_bytes(pictures))
+
+
+def pictures_bytes(pictures: ReferencePictures) -> bytes:
+    """The file of reference pictures; the same statistics give the same bytes.
+
+    Their tensors stand one behind the other, and how long each is.
+    """
+    if not all(map(is_name, pictures.names)) or len(set(pictures.names)) < len(pictures.names):
+        raise InputError("a picture's name has 1 to 80 printable characters, once: rename it")
+    first, total = pictures.parts[0], pictures.total  # which all are alike enough to have
+    for part in pictures.parts:
+        _check_names(part.reference_sets)
+    apart = [_tensors(part.statistics) for part in pictures.parts]
+    tensors = {
+        name: torch.cat([one[name] for one in apart], dim=0 if number == 1 else 1)
+        for name, number in DIMENSIONS.items()
+    }
+    tensors["set_counts"] = torch.tensor([len(one["sets"]) for one in apart])
+    tensors["row_counts"] = torch.tensor([len(one["row_count"]) for one in apart])
+    header = {
+        "format": PICTURES_FORMAT,
+        "candidates": first.candidate_names,
+        "bin_width": first.statistics.bins.width,
+        "names": pictures.names,
+        "reference_sets": [part.reference_sets for part in pictures.parts],
+        "pixels": total.statistics.pixels,
     }
     narrow = {name: _narrowed(values) for name, values in tensors.items()}
     return pack(narrow, header, compressed=True)
@@ -86,17 +113,95 @@ def read_statistics(path: str | Path) -> ReferenceStatistics:
     require(tensors, {field: (INTEGERS, number) for field, number in DIMENSIONS.items()}, {}, name)
     names = candidate_names(header, name)
     bins = Bins(whole_number(header, "bin_width", name), len(names))
+    statistics = _checked(tensors, bins, name)
+    reference_sets = _reference_sets(header.get("reference_sets"), name)
+    pictures = whole_number(header, "pictures", name)
+    return ReferenceStatistics(statistics, names, reference_sets, pictures, digest(data))
+
+
+def read_pictures(path: str | Path) -> ReferencePictures:
+    """Reference pictures written by `write_pictures`, each checked for being sums of pixels.
+
+    Raises InputError when the file is missing, damaged or of another kind.
+    """
+    path = Path(path)
+    data, name = read_file(path), shown_name(path)
+    tensors, header = unpack(data, name, PICTURES_FORMAT)
+    dimensions = {**DIMENSIONS, "set_counts": 1, "row_counts": 1}
+    require(tensors, {field: (INTEGERS, number) for field, number in dimensions.items()}, {}, name)
+    candidates = candidate_names(header, name)
+    bins = Bins(whole_number(header, "bin_width", name), len(candidates))
+    names, sources = header.get("names"), header.get("reference_sets")
+    if not isinstance(names, list) or not all(map(is_name, names)) or len({*names}) < len(names):
+        raise damaged(name, "its header does not name the pictures")
+    apart = _apart(tensors, len(names))
+    if apart is None or not isinstance(sources, list) or len(sources) != len(names):
+        raise damaged(name, "its header does not describe its content")
+    parts = []
+    for one, source in zip(apart, sources, strict=True):
+        statistics = _checked(one, bins, name)
+        reference_sets = _reference_sets(source, name)
+        parts.append(ReferenceStatistics(statistics, candidates, reference_sets, 1))
+    if len({part.statistics.channels for part in parts}) > 1:
+        raise damaged(name, "its pictures differ in their channels")
+    if sum(part.statistics.pixels for part in parts) > MOST_REFERENCE_PIXELS:
+        raise damaged(name, "it has more pixels than can be summed")
+    return ReferencePictures(tuple(names), tuple(parts))
+
+
+def read_gathered(path: str | Path) -> ReferenceStatistics | ReferencePictures:
+    """Statistics or reference pictures, whichever the file holds."""
+    path = Path(path)
+    is_of_pictures = format_of(read_file(path), shown_name(path)) == PICTURES_FORMAT
+    return read_pictures(path) if is_of_pictures else read_statistics(path)
+
+
+def _apart(tensors: dict[str, Tensor], pictures: int) -> list[dict[str, Tensor]] | None:
+    """The tensors of each picture; None where they are not as long as is said."""
+    counts = {name: tensors[name].tolist() for name in ("set_counts", "row_counts")}
+    lengths = {name: tensors[name].shape[number > 1] for name, number in DIMENSIONS.items()}
+    split: dict[str, tuple[Tensor, ...]] = {}
+    for name, number in DIMENSIONS.items():
+        each = counts["row_counts" if name in ROWS else "set_counts"]
+        if len(each) != pictures or min(each, default=0) < 1 or sum(each) != lengths[name]:
+            return None
+        split[name] = tensors[name].split(each, dim=int(number > 1))
+    return [{name: split[name][place] for name in DIMENSIONS} for place in range(pictures)]
+
+
+def _checked(tensors: dict[str, Tensor], bins: Bins, name: str) -> BinStatistics:
+    """The statistics of a file's tensors, which are sums of pixels."""
     from_edges = _statistics({field: values.long() for field, values in tensors.items()}, bins)
     if from_edges is None or not from_edges.has_rows_of_pixels():
         raise damaged(name, "its histograms are not those of any pixels")
     statistics = _moved(from_edges, _lower_edges(from_edges))
     if not statistics.are_sums_of_pixels():
         raise damaged(name, "its sums are not those of any pixels")
-    reference_sets = header.get("reference_sets")
-    if not isinstance(reference_sets, list) or not all(map(is_name, reference_sets)):
+    return statistics
+
+
+def _reference_sets(said: object, name: str) -> tuple[str, ...]:
+    if not isinstance(said, list) or not all(map(is_name, said)):
         raise damaged(name, "its header does not name the reference sets")
-    pictures = whole_number(header, "pictures", name)
-    return ReferenceStatistics(statistics, names, tuple(reference_sets), pictures, digest(data))
+    return tuple(said)
+
+
+def _check_names(reference_sets: tuple[str, ...]) -> None:
+    if not all(map(is_name, reference_sets)):
+        raise InputError("a reference set's name has 1 to 80 printable characters: rename it")
+
+
+def _tensors(statistics: BinStatistics) -> dict[str, Tensor]:
+    """What stands in a file, values counted from the lower edges of their bins."""
+    upper = torch.triu_indices(statistics.bins.candidates, statistics.bins.candidates)
+    from_edges = _moved(statistics, -_lower_edges(statistics))
+    return {
+        "sets": statistics.sets,
+        "sums": from_edges.sums,
+        "products": from_edges.products[..., upper[0], upper[1]],
+        "truth_products": from_edges.truth_products,
+        **dict(zip(ROWS, statistics.histogram.T, strict=True)),
+    }
 
 
 def _statistics(tensors: dict[str, Tensor], bins: Bins) -> BinStatistics | None:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ensir.ensemble.lookup_table import LookupTable, Origin
-from ensir.fitting import ENOUGH_PIXELS
+from ensir.methods import ENOUGH_PIXELS
 from ensir.reference_set import ReferenceStatistics
 from ensir.scoring import EnsembleScores
 from ensir.statistics_files import statistics_digest
@@ -27,8 +27,20 @@ def about_table(table: LookupTable) -> dict[str, object]:
         "bin_sets": table.bins.sets,
         "stored": "every bin set" if table.dense else "occupied bin sets",
         "cells": {"fitted": fitted, "prior": prior, "empty": cells - fitted - prior},
+        "expected_error": expected_error(table),
         "mean_weights": mean_weights(table),
     }
+
+
+def expected_error(table: LookupTable) -> float | None:
+    """Root of the mean squared error of a table on its own reference set, in levels.
+
+    Of all channels together; None where its file does not say, or nothing was seen.
+    """
+    if table.expected_error is None or not (table.count > 0).any():
+        return None
+    squares = table.expected_error.double().square().nan_to_num(0) * table.count
+    return float((squares.sum() / table.count.sum()).sqrt())
 
 
 def mean_weights(table: LookupTable) -> list[dict[str, object]]:

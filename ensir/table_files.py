@@ -8,14 +8,21 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from ensir.ensemble.bins import Bins
 from ensir.ensemble.lookup_table import LookupTable, Origin, Provenance
 from ensir.errors import InputError
 from ensir.files import shown_name, write_whole
+from ensir.limits import MOST_PRIOR_PIXELS
 from ensir.published_tables import read_published_table
 from ensir.reference_set import ReferenceStatistics
-from ensir.statistics_files import STATISTICS_FORMAT, read_statistics
+from ensir.statistics_files import (
+    PICTURES_FORMAT,
+    STATISTICS_FORMAT,
+    read_pictures,
+    read_statistics,
+)
 from ensir.tensor_files import (
     candidate_names,
     damaged,
@@ -29,6 +36,7 @@ from ensir.tensor_files import (
 from ensir.torch_archive import is_torch_archive
 
 TABLE_FORMAT = "ensir lookup table 1"
+MOST_NUMBER = {"trust": 1, "ridge": MOST_PRIOR_PIXELS, "back_off": MOST_PRIOR_PIXELS}
 
 
 def write_table(table: LookupTable, path: str | Path) -> None:
@@ -41,6 +49,8 @@ def table_bytes(table: LookupTable) -> bytes:
     tensors = {"weights": table.weights, "count": table.count, "origin": table.origin}
     if not table.dense:
         tensors["starts"] = table.starts
+    if table.expected_error is not None:
+        tensors["expected_error"] = table.expected_error
     header = {
         "format": TABLE_FORMAT,
         "candidates": table.candidate_names,
@@ -78,7 +88,7 @@ def read_table(path: str | Path, candidates: Sequence[str] | None = None) -> Loo
             "count": ((torch.int64,), 2),
             "origin": ((torch.uint8,), 2),
         },
-        {"starts": ((torch.int64,), 1)},
+        {"starts": ((torch.int64,), 1), "expected_error": ((torch.float32,), 2)},
         name,
     )
     rows = tensors["weights"].shape[1]
@@ -86,6 +96,9 @@ def read_table(path: str | Path, candidates: Sequence[str] | None = None) -> Loo
         raise damaged(name, "it has no row for some bin sets")
     if (tensors["origin"] > max(Origin)).any() or (tensors["count"] < -1).any():
         raise damaged(name, "an origin or a count is out of range")
+    error = tensors.get("expected_error")
+    if error is not None and not _are_expected_errors(error, tensors["count"]):
+        raise damaged(name, "its expected errors are not those of its cells")
     provenance = _provenance(header, name)
     try:
         return LookupTable(
@@ -96,6 +109,7 @@ def read_table(path: str | Path, candidates: Sequence[str] | None = None) -> Loo
             candidate_names=names,
             provenance=provenance,
             starts=tensors.get("starts", torch.arange(rows)),
+            expected_error=tensors.get("expected_error"),
         )
     except InputError:
         raise damaged(name, "its weights are not those of a table") from None
@@ -112,12 +126,16 @@ def is_released_table(path: Path) -> bool:
 def read_reference(
     path: str | Path, candidates: Sequence[str] | None = None
 ) -> LookupTable | ReferenceStatistics:
-    """A table or statistics, whichever the file holds; `candidates` as in `read_table`."""
+    """A table or statistics, whichever the file holds; `candidates` as in `read_table`.
+
+    Reference pictures are added up.
+    """
     path = Path(path)
     data = read_file(path)
-    if is_torch_archive(data[:4]) or format_of(data, shown_name(path)) != STATISTICS_FORMAT:
-        return read_table(path, candidates)
-    return read_statistics(path)
+    held = None if is_torch_archive(data[:4]) else format_of(data, shown_name(path))
+    if held == PICTURES_FORMAT:
+        return read_pictures(path).total
+    return read_statistics(path) if held == STATISTICS_FORMAT else read_table(path, candidates)
 
 
 def _provenance(header: dict[str, Any], name: str) -> Provenance:
@@ -125,6 +143,10 @@ def _provenance(header: dict[str, Any], name: str) -> Provenance:
     for field, value in fields.items():
         if field in ("pictures", "pixels"):
             fits = value is None or (type(value) is int and value >= 0)
+        elif field in MOST_NUMBER:
+            fits = value is None or (
+                type(value) in (int, float) and 0 <= value <= MOST_NUMBER[field]
+            )
         elif field == "prior":
             fits = value is None or _is_prior(value, len(header["candidates"]))
         else:
@@ -133,6 +155,14 @@ def _provenance(header: dict[str, Any], name: str) -> Provenance:
             raise damaged(name, f"its header has {value!r:.80} for {field.replace('_', ' ')}")
     prior = fields.pop("prior")
     return Provenance(prior=None if prior is None else tuple(prior), **fields)
+
+
+def _are_expected_errors(error: Tensor, count: Tensor) -> bool:
+    """Whether there is a finite number of at least 0 just where a cell has pixels."""
+    if error.shape != count.shape:
+        return False
+    known = error.isfinite() & (error >= 0)
+    return torch.equal(known, count > 0) and torch.equal(~known, error.isnan())
 
 
 def _is_prior(values: object, members: int) -> bool:

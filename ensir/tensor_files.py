@@ -33,9 +33,12 @@ DTYPES = {
     "I16": torch.int16,
     "I32": torch.int32,
     "I64": torch.int64,
+    "F32": torch.float32,
     "F64": torch.float64,
 }
 INTEGERS = tuple(dtype for dtype in DTYPES.values() if not dtype.is_floating_point)
+MOST_COMPRESSION = 100  # of all that is compressed; statistics of pictures reach 5 to 8 times
+SMALL = 2**20  # bytes: so much may be claimed by any file
 MOST_DIMENSIONS = 4
 LARGEST_NUMBER = 2**48  # of a shape or an offset: far beyond any file, far below an overflow
 
@@ -194,6 +197,9 @@ def _decompressed(tensors: Mapping[str, Tensor], kinds: object, name: str) -> di
             if len(shape) > MOST_DIMENSIONS or not all(map(_is_size, shape)):
                 raise ValueError
         _check_size(sum(math.prod(shape) for _, shape in kinds.values()))
+        claimed = sum(math.prod(shape) * DTYPES[kind].itemsize for kind, shape in kinds.values())
+        if claimed > MOST_COMPRESSION * sum(tensors[key].nbytes for key in kinds) + SMALL:
+            raise ValueError
         for key, (kind, shape) in kinds.items():
             dtype = DTYPES[kind]
             planes = _whole_content(whole[key], math.prod(shape) * dtype.itemsize)

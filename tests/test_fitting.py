@@ -20,9 +20,10 @@ from ensir.fitting import (
     ENOUGH_PIXELS,
     METHODS,
     fit_lookup_table,
+    fit_pictures,
     fit_statistics,
-    gather_reference_set,
 )
+from ensir.gathering import gather_pictures, gather_reference_set
 from ensir.images import write_image
 from ensir.reference_set import ReferenceSet, ReferenceStatistics
 from ensir.statistics_files import statistics_bytes
@@ -31,6 +32,7 @@ from tests import per_pixel
 from tests.conftest import ADVERSARIAL, make_pictures, make_statistics
 
 SAME = 1e-9  # issue 2, Shows 4 and 5
+BY_EM = ("em", "published")
 SUM = 1e-12  # issue 2, Show 4
 
 
@@ -266,7 +268,7 @@ def test_eight_candidates_at_width_32_fit_and_fuse() -> None:
     assert not seen.all() and (weights[:, ~seen] == 1 / 8).all()
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", BY_EM)
 def test_reference_sets_without_a_full_cell_are_fitted(method: str) -> None:
     """Fewer than 100 pixels in every cell: nothing to fit, and no reason to fail."""
     pictures = make_pictures(1, 3, height=5, width=5)
@@ -279,7 +281,7 @@ def test_reference_sets_without_a_full_cell_are_fitted(method: str) -> None:
 @pytest.mark.parametrize("pixels", [ENOUGH_PIXELS - 1, ENOUGH_PIXELS])
 def test_a_cell_is_fitted_from_100_pixels_on(pixels: int) -> None:
     candidates, truth = make_pictures(1, 2, channels=1, height=1, width=pixels, noise=20)
-    for method in METHODS:
+    for method in BY_EM:
         table = fit_statistics(make_statistics((candidates, truth), 256), method=method).table
         expected = Origin.FITTED if pixels == ENOUGH_PIXELS else Origin.PRIOR
         assert table.origin.tolist() == [[expected]] and table.count.tolist() == [[pixels]]
@@ -288,7 +290,7 @@ def test_a_cell_is_fitted_from_100_pixels_on(pixels: int) -> None:
 def test_a_prior_is_the_start_and_what_cells_without_a_fit_get() -> None:
     prior = [0.1, 0.3, 0.6]
     gathered = make_statistics(make_pictures(1, 3), 32)
-    for method in METHODS:
+    for method in BY_EM:
         fits = fit_statistics(gathered, method=method, prior=prior)
         wanted = torch.tensor(prior, dtype=torch.float64)
         assert torch.equal(fits.first.weight, wanted.expand_as(fits.first.weight))
@@ -315,6 +317,10 @@ def test_the_header_says_how_the_table_was_made() -> None:
         "method": "em",
         "first_weights": "uniform",
         "prior": None,
+        "trust": 1.0,
+        "ridge": None,
+        "back_off": None,
+        "chosen": None,
         "reference_set": "fog + rain",
         "pictures": 2,
         "pixels": 2 * 24 * 24,
@@ -341,13 +347,16 @@ def test_statistics_cannot_be_fitted_in_narrower_bins() -> None:
 @pytest.mark.parametrize(
     "choice, sentence",
     [
-        (dict(method="gmm"), r"a method is em or published, got 'gmm'$"),
-        (dict(method=["em"]), r"a method is em or published, got \['em'\]$"),
-        (dict(method={"em": 1}), r"a method is em or published, got \{"),
-        (dict(method="x" * 5000), r"a method is em or published, got .{80}$"),
+        (dict(method="gmm"), r"a method is em, published or least-squares, got 'gmm'$"),
+        (dict(method=["em"]), r"a method is em, published or least-squares, got \['em'\]$"),
+        (dict(method={"em": 1}), r"a method is em, published or least-squares, got \{"),
+        (dict(method="x" * 5000), r"a method is em, published or least-squares, got .{80}$"),
         (dict(first_weights="random"), r"first weights are released or uniform, got 'random'"),
         (dict(first_weights=["x"] * 5000), r"first weights are released or uniform, got .{80}$"),
-        (dict(method="published", first_weights="uniform"), r"starts from the released weights"),
+        (
+            dict(method="published", first_weights="uniform"),
+            r"published method has its own first weights",
+        ),
         (dict(prior=[0.5, 0.5]), r"a prior has 3 numbers"),
         (dict(prior=[0.5, 0.6, -0.1]), r"a prior has 3 numbers of at least 0"),
         (dict(prior=[0.5, 0.5, float("nan")]), r"a prior has 3 numbers of at least 0"),
@@ -356,6 +365,21 @@ def test_statistics_cannot_be_fitted_in_narrower_bins() -> None:
         (dict(prior=[]), r"a prior has 3 numbers"),
         (dict(prior=[0.5] * 5000), r"one for each candidate; got .{80}$"),
         (dict(bin_width=0), r"multiples of 32 only"),
+        (dict(method="least-squares", first_weights="uniform"), r"its own first weights"),
+        (dict(trust=1.5), r"trust is a number from 0 to 1, got 1.5"),
+        (dict(trust=-0.1), r"trust is a number from 0 to 1"),
+        (dict(trust=float("nan")), r"trust is a number from 0 to 1, got nan"),
+        (dict(trust=True), r"trust is a number from 0 to 1, got True"),
+        (dict(trust="much"), r"trust is a number from 0 to 1, got 'much'"),
+        (dict(trust=["x"] * 5000), r"trust is a number from 0 to 1, got .{80}$"),
+        (dict(method="least-squares", ridge=-1), r"a ridge is a number of pixels from 0 to 1,000"),
+        (dict(method="least-squares", ridge=float("inf")), r"a ridge is a number of pixels"),
+        (dict(ridge=20), r"a ridge is for least-squares, not for em"),
+        (dict(method="least-squares", back_off=5), r"a back-off is for em, not for least-squares"),
+        (dict(back_off="x"), r"a back-off is a number of pixels"),
+        (dict(method="least-squares", ridge="auto"), r"an automatic ridge leaves out one picture"),
+        (dict(trust="auto"), r"an automatic trust leaves out one picture at a time"),
+        (dict(bin_width="auto"), r"an automatic bin width leaves out one picture at a time"),
     ],
 )
 def test_wrong_choices_are_refused(choice: dict[str, Any], sentence: str) -> None:
@@ -442,3 +466,137 @@ def test_statistics_without_a_cell_to_fit_are_done_at_once() -> None:
     fits = fit_statistics(few, on_progress=lambda done, of: told.append((done, of)))
     assert not told and not fits.steps.any() and fits.score.isnan().all()
     assert not (fits.table.origin == Origin.FITTED).any()
+
+
+@settings(max_examples=20)
+@given(st.integers(0, 9999), st.integers(1, 6), st.integers(24, 256))
+def test_least_squares_errs_less_on_its_reference_set_than_any_em_table(
+    seed: int, members: int, width: int
+) -> None:
+    """Without a ridge its weights are the best there are in every cell."""
+    gathered = make_statistics(make_pictures(seed, members, bias=8), width)
+    best = fit_statistics(gathered, method="least-squares", trust=1, ridge=0).table
+    other = fit_statistics(gathered).table
+    worse = best.expected_error > other.expected_error * (1 + 1e-6) + 1e-3  # the ridge's floor
+    assert not worse.any()
+
+
+def test_every_cell_of_a_least_squares_table_is_served() -> None:
+    gathered = make_statistics(make_pictures(1, 3, bias=10), 32)
+    fits = fit_statistics(gathered, method="least-squares", trust=1)
+    table, channel = fits.table, fits.first.weight[:, :1]
+    empty = table.count == 0
+    assert torch.equal(table.origin == Origin.EMPTY, empty)
+    assert (table.origin[~empty] == Origin.FITTED).all()  # one pixel is enough
+    parents = channel.expand_as(table.weights)
+    assert torch.allclose(table.weights[empty], parents[empty], rtol=0, atol=1e-12)
+    assert fits.score.isnan().all() and not fits.steps.any()
+    assert torch.allclose(
+        table.weights[:, fits.statistics.sets], fits.fitted.weight, rtol=0, atol=1e-12
+    )
+    how = table.provenance
+    assert (how.method, how.trust, how.ridge, how.first_weights) == ("least-squares", 1, 20, None)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_trust_blends_a_table_with_the_average(method: str) -> None:
+    gathered = make_statistics(make_pictures(1, 3, bias=10), 64)
+    whole = fit_statistics(gathered, method=method, trust=1).table
+    for trust in (0, 0.3, 1.0):
+        table = fit_statistics(gathered, method=method, trust=trust).table
+        expected = trust * whole.weights + (1 - trust) / 3
+        assert torch.allclose(table.weights, expected, rtol=0, atol=SUM)
+        assert table.provenance.trust == trust
+    usual = fit_statistics(gathered, method=method).table
+    assert usual.provenance.trust == (0.5 if method == "least-squares" else 1.0)
+
+
+def test_a_prior_is_what_least_squares_draws_its_channels_towards() -> None:
+    gathered = make_statistics(make_pictures(1, 3), 64)
+    prior = [0.1, 0.3, 0.6]
+    fits = fit_statistics(gathered, method="least-squares", prior=prior, ridge=1e9, trust=1)
+    wanted = torch.tensor(prior, dtype=torch.float64)
+    assert torch.allclose(fits.table.weights, wanted.expand_as(fits.table.weights), atol=1e-3)
+    assert fits.table.provenance.first_weights == "prior"
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("trust", [None, 0.0, 0.7])
+def test_the_expected_error_is_that_of_the_fused_pixels(method: str, trust: float | None) -> None:
+    candidates, truth = make_pictures(2, 3, height=40, width=40)
+    table = fit_statistics(
+        make_statistics((candidates, truth), 64), method=method, trust=trust
+    ).table
+    squares = (table.fuse(candidates).image.double() - truth).square()
+    rows = table.rows_of(table.bins.index(candidates))
+    assert table.expected_error.dtype == torch.float32
+    for channel in range(3):
+        total = torch.zeros(len(table.starts), dtype=torch.float64)
+        total.index_add_(0, rows[channel].flatten(), squares[channel].flatten())
+        expected = (total / table.count[channel]).sqrt()
+        seen = table.count[channel] > 0
+        found = table.expected_error[channel].double()
+        assert torch.equal(found.isnan(), ~seen)
+        # A fused pixel is rounded to float32, and so is the table's error.
+        assert torch.allclose(found[seen], expected[seen], rtol=1e-5, atol=1e-4)
+
+
+def test_a_back_off_fits_every_cell_with_a_pixel() -> None:
+    gathered = make_statistics(make_pictures(1, 3, bias=10), 32)
+    fits = fit_statistics(gathered, back_off=20)
+    table = fits.table
+    assert torch.equal(table.origin == Origin.FITTED, table.count > 0)
+    assert torch.equal(fits.steps > 0, fits.statistics.count > 0)
+    assert table.provenance.back_off == 20
+    empty = table.weights[table.count == 0]
+    whole = fit_statistics(gathered.coarser(256)).table.weights[:, 0]
+    assert all((empty - one).abs().sum(-1).min() <= SUM for one in whole)
+
+
+def test_a_large_back_off_gives_the_weights_of_the_channel_everywhere() -> None:
+    gathered = make_statistics(make_pictures(1, 3, bias=10), 32)
+    table = fit_statistics(gathered, back_off=1e9).table
+    whole = fit_statistics(gathered.coarser(256)).table.weights
+    assert torch.allclose(table.weights, whole.expand_as(table.weights), rtol=0, atol=1e-5)
+
+
+def test_pictures_kept_apart_add_up_to_the_reference_set(reference: ReferenceSet) -> None:
+    pictures = gather_pictures(reference, 32)
+    assert pictures.names == reference.names and len(pictures.parts) == 3
+    assert statistics_bytes(pictures.total) == statistics_bytes(gather_reference_set(reference, 32))
+    for method in METHODS:
+        table = fit_pictures(pictures, 64, method).table
+        expected = fit_statistics(pictures.total, 64, method).table
+        assert table_bytes(table) == table_bytes(expected)
+
+
+def test_what_is_automatic_is_said_by_the_table(reference: ReferenceSet) -> None:
+    told: list[tuple[int, int]] = []
+    table = fit_lookup_table(
+        reference,
+        "auto",
+        "least-squares",
+        trust="auto",
+        ridge="auto",
+        on_progress=lambda done, of: told.append((done, of)),
+    )
+    assert told[:3] == [(1, 3), (2, 3), (3, 3)]
+    assert told[3:] == [(done, 18) for done in range(1, 19)]  # at six widths
+    fits = fit_pictures(
+        gather_pictures(reference), "auto", "least-squares", trust="auto", ridge="auto"
+    )
+    assert table_bytes(fits.table) == table_bytes(table)
+    assert fits.chosen is not None and table.provenance.chosen == fits.chosen.sentence
+    best = fits.chosen.best
+    assert table.bins.width == best.bin_width
+    assert (table.provenance.trust, table.provenance.ridge) == (
+        best.choices.trust,
+        best.choices.ridge,
+    )
+
+
+def test_an_automatic_choice_needs_two_pictures(reference: ReferenceSet) -> None:
+    with pytest.raises(InputError, match=r"at least two, got 1: add one"):
+        fit_lookup_table(reference[:1], "auto")
+    with pytest.raises(InputError, match=r"a bin width is a whole number or auto, got 'wide'"):
+        fit_lookup_table(reference, "wide")

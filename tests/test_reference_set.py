@@ -5,7 +5,7 @@ import torch
 
 from ensir.errors import InputError
 from ensir.images import write_image
-from ensir.reference_set import ReferenceSet, ReferenceStatistics
+from ensir.reference_set import ReferencePictures, ReferenceSet, ReferenceStatistics
 from tests.conftest import make_pictures, make_statistics
 
 NAMES = ("Ann", "Bob", "Cyd")
@@ -160,3 +160,18 @@ def test_candidates_are_chosen_among_the_known_each_once(names: list[str]) -> No
 def test_coarser_statistics_keep_their_names() -> None:
     wide = statistics(1, "b").coarser(64)
     assert wide.reference_sets == ("b",) and wide.statistics.bins.width == 64
+
+
+def test_pictures_kept_apart_are_chosen_by_candidate_as_their_sum_is() -> None:
+    pictures = ReferencePictures(("1", "2"), (statistics(1), statistics(2)))
+    chosen = pictures.of_candidates(["C", "A"])
+    expected = (statistics(1) + statistics(2)).of_candidates(["C", "A"])
+    assert chosen.names == ("1", "2") and chosen.total.pictures == 2
+    assert torch.equal(chosen.total.statistics.products, expected.statistics.products)
+    assert torch.equal(chosen.total.statistics.histogram, expected.statistics.histogram)
+
+
+@pytest.mark.parametrize("names", [(), ("1", "2")])
+def test_pictures_kept_apart_have_a_name_each(names: tuple[str, ...]) -> None:
+    with pytest.raises(InputError, match=r"at least one picture, and a name for each"):
+        ReferencePictures(names, (statistics(1),) if names else ())

@@ -26,7 +26,7 @@ from ensir.table_files import is_released_table, read_table, table_bytes, write_
 from tests.conftest import ADVERSARIAL, make_pictures, make_statistics
 
 Read = TypeVar("Read", LookupTable, ReferenceStatistics)
-TABLE_FIELDS = ("weights", "origin", "count", "starts")
+TABLE_FIELDS = ("weights", "origin", "count", "starts", "expected_error")
 STATISTICS_FIELDS = ("sets", "sums", "products", "truth_products", "histogram")
 
 
@@ -34,7 +34,10 @@ def same_table(one: LookupTable, other: LookupTable) -> bool:
     return (
         (one.bins, one.candidate_names, one.provenance)
         == (other.bins, other.candidate_names, other.provenance)
-    ) and all(torch.equal(getattr(one, name), getattr(other, name)) for name in TABLE_FIELDS)
+    ) and all(
+        torch.equal(getattr(one, name).nan_to_num(-1), getattr(other, name).nan_to_num(-1))
+        for name in TABLE_FIELDS
+    )
 
 
 def same_statistics(one: ReferenceStatistics, other: ReferenceStatistics) -> bool:
@@ -177,11 +180,13 @@ def test_the_header_is_text_that_says_how_the_table_was_made() -> None:
         "weights": "F64",
         "count": "I64",
         "origin": "U8",
+        "expected_error": "F32",
     }
     assert header["format"] == "ensir lookup table 1"
     assert header["candidates"] == ["A", "B", "C"] and header["bin_width"] == 64
     assert header["method"] == "em" and header["prior"] == [0.1, 0.3, 0.6]
     assert header["first_weights"] == "prior"
+    assert (header["trust"], header["ridge"], header["back_off"]) == (1, None, None)
     assert header["reference_set"] == "rain" and header["pictures"] == 1
     assert header["pixels"] == 24 * 24 and header["software"].startswith("ensir ")
     assert len(header["statistics_sha256"]) == 64
@@ -189,6 +194,44 @@ def test_the_header_is_text_that_says_how_the_table_was_made() -> None:
         kind.name.lower(): int((table.origin == kind).sum()) for kind in Origin
     }
     assert sum(header["cells"].values()) == 3 * 64
+
+
+def test_a_least_squares_table_says_its_trust_and_ridge(tmp_path: Path) -> None:
+    table = fit_statistics(gathered(), method="least-squares", trust=0.25, ridge=7).table
+    header = opened(table_bytes(table))[1]
+    assert (header["method"], header["trust"], header["ridge"]) == ("least-squares", 0.25, 7)
+    again = read_bytes(table_bytes(table), tmp_path, read_table)
+    assert same_table(again, table) and again.provenance.trust == 0.25
+
+
+def test_a_table_written_before_trust_and_expected_errors_is_read(
+    forged: None, tmp_path: Path
+) -> None:
+    """Files of earlier versions have neither the tensor nor the words in the header."""
+    table = small_table()
+    tensors, header = tensor_files.unpack(table_bytes(table), "x", "ensir lookup table 1")
+    del tensors["expected_error"]
+    for word in ("trust", "ridge", "back_off", "chosen"):
+        del header[word]
+    again = read_bytes(tensor_files.pack(tensors, header), tmp_path, read_table)
+    assert again.expected_error is None and again.provenance.trust is None
+    assert torch.equal(again.weights, table.weights)
+    assert read_bytes(table_bytes(again), tmp_path, read_table).expected_error is None
+
+
+@pytest.mark.parametrize(
+    "word, value",
+    [
+        ("trust", 1.1), ("trust", -0.1), ("trust", "much"), ("trust", True), ("ridge", -1),
+        ("ridge", float("nan")), ("ridge", 1e300), ("back_off", [1]), ("chosen", 3),
+    ],
+)  # fmt: skip
+def test_a_header_with_numbers_that_no_fit_has_is_refused(
+    word: str, value: object, forged: None, tmp_path: Path
+) -> None:
+    tensors, header = tensor_files.unpack(table_bytes(small_table()), "x", "ensir lookup table 1")
+    with pytest.raises(InputError, match=rf"for {word.replace('_', ' ')}; make it or fetch"):
+        read_bytes(tensor_files.pack(tensors, {**header, word: value}), tmp_path, read_table)
 
 
 def test_a_sparse_table_has_sorted_starts() -> None:
@@ -279,7 +322,9 @@ def test_refitting_from_the_file_at_a_wider_width_is_fitting_there(
 ) -> None:
     read = read_bytes(statistics_bytes(gathered(8)), tmp_path, read_statistics)
     refitted, direct = fit_statistics(read, width).table, fit_statistics(gathered(width)).table
-    assert all(torch.equal(getattr(refitted, n), getattr(direct, n)) for n in TABLE_FIELDS)
+    for field in TABLE_FIELDS:
+        one, other = getattr(refitted, field), getattr(direct, field)
+        assert torch.equal(one.nan_to_num(-1), other.nan_to_num(-1))
 
 
 def test_statistics_read_from_files_merge_like_those_in_memory(tmp_path: Path) -> None:
@@ -691,8 +736,11 @@ def test_a_flood_is_refused_before_it_takes_memory(
     forged: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Several tensors count together, and a stream longer than said ends where it was said to."""
-    monkeypatch.setattr(tensor_files, "MOST_STATISTICS_BYTES", 8 * 2 * 10**7)
     unpack = tensor_files.unpack
+    with pytest.raises(InputError, match="does not describe its content"):
+        unpack(with_content(ZEROS, [10**7], 2), "x", "ensir bin statistics 2")  # 1000 times smaller
+    monkeypatch.setattr(tensor_files, "MOST_COMPRESSION", 10**4)
+    monkeypatch.setattr(tensor_files, "MOST_STATISTICS_BYTES", 8 * 2 * 10**7)
     assert unpack(with_content(ZEROS, [10**7], 2), "x", "ensir bin statistics 2")
     for data in (with_content(ZEROS, [10**7], 3), with_content(ZEROS, [1000])):
         tracemalloc.start()
@@ -747,6 +795,12 @@ TABLE_CHANGES = {
     "two-dimensional starts": lambda tensors: tensors.update(starts=torch.arange(64)[:, None]),
     "starts that fall": lambda tensors: tensors.update(starts=torch.arange(64).flip(0)),
     "starts beyond": lambda tensors: tensors.update(starts=torch.arange(64) * 2),
+    "expected errors of other cells": put("expected_error", lambda e: e[:, 1:]),
+    "expected errors where there is no pixel": put("expected_error", lambda e: e.nan_to_num(1)),
+    "no expected error where there are pixels": put("expected_error", lambda e: e * torch.nan),
+    "negative expected errors": put("expected_error", lambda e: -1 - e),
+    "infinite expected errors": put("expected_error", lambda e: e / 0),
+    "expected errors in float64": put("expected_error", lambda e: e.double()),
     "negative starts": lambda tensors: tensors.update(starts=torch.arange(64) - 3),
 }
 

@@ -1,0 +1,104 @@
+"""The statistics of a reference set: pictures read ahead and summed, and resumed after a kill."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+from ensir.automatic import NARROWEST
+from ensir.ensemble.bin_statistics import gather_statistics
+from ensir.ensemble.bins import Bins
+from ensir.errors import Cancelled, InputError
+from ensir.files import shown_name
+from ensir.progress import IsCancelled, OnProgress
+from ensir.read_ahead import read_ahead
+from ensir.reference_set import ReferencePictures, ReferenceSet, ReferenceStatistics
+from ensir.statistics_files import read_statistics, write_statistics
+
+SAVE_EVERY = 10.0  # seconds: what a kill costs at most, besides the picture at work
+
+
+def gather_reference_set(
+    reference_set: ReferenceSet,
+    bin_width: int = 32,
+    device: str = "cpu",
+    on_progress: OnProgress | None = None,
+    cancelled: IsCancelled | None = None,
+    unfinished: Path | None = None,
+) -> ReferenceStatistics:
+    """Reads every picture and adds up its statistics; raises Cancelled when asked to stop.
+
+    What is summed so far is written to the file `unfinished` now and then, and gone on from if it
+    is there: after a kill at any moment the sums are the same to the bit. It stays for the caller
+    to delete, who knows when it is not needed any more. Raises InputError where it is of other
+    pictures or bins.
+    """
+    kept = unfinished
+    total = None if kept is None else _resumed(kept, reference_set, bin_width)
+    begun, saved = 0 if total is None else total.pictures, time.monotonic()
+    parts = _parts(reference_set, bin_width, device, on_progress, cancelled, begun)
+    with closing(parts):
+        for part in parts:
+            total = part if total is None else total + part
+            if kept is not None and time.monotonic() - saved >= SAVE_EVERY:
+                mark = (_mark(reference_set, bin_width),)
+                write_statistics(replace(total, reference_sets=mark), kept)
+                saved = time.monotonic()
+    if total is None:
+        raise InputError("a reference set needs at least one picture, got none: add one")
+    return total
+
+
+def gather_pictures(
+    reference_set: ReferenceSet,
+    bin_width: int = NARROWEST,
+    device: str = "cpu",
+    on_progress: OnProgress | None = None,
+    cancelled: IsCancelled | None = None,
+) -> ReferencePictures:
+    """As `gather_reference_set`, with the statistics of each picture kept apart."""
+    parts = _parts(reference_set, bin_width, device, on_progress, cancelled)
+    return ReferencePictures(reference_set.names, tuple(parts))
+
+
+def _parts(
+    reference_set: ReferenceSet,
+    bin_width: int,
+    device: str,
+    on_progress: OnProgress | None,
+    cancelled: IsCancelled | None,
+    begun: int = 0,
+) -> Generator[ReferenceStatistics]:
+    """The statistics of picture after picture, those that were `begun` with left out."""
+    names = reference_set.candidate_names
+    bins = Bins(bin_width, len(names))
+    with closing(read_ahead(reference_set[begun:])) as pictures:
+        for done, (candidates, truth) in enumerate(pictures, start=begun + 1):
+            if cancelled is not None and cancelled():
+                raise Cancelled
+            one = gather_statistics(candidates.to(device), truth.to(device), bins)
+            yield ReferenceStatistics(one, names, (reference_set.name,), 1)
+            if on_progress is not None:
+                on_progress(done, len(reference_set))
+
+
+def _resumed(path: Path, reference_set: ReferenceSet, bin_width: int) -> ReferenceStatistics | None:
+    """The sums of the first pictures, as far as an earlier run came."""
+    if not path.exists():
+        return None
+    found = read_statistics(path)
+    mark = _mark(reference_set, bin_width)
+    if found.reference_sets != (mark,) or found.pictures > len(reference_set):
+        raise InputError(
+            f"{shown_name(path)} was left by an unfinished fit to other pictures or bins: delete "
+            "it to begin anew, or choose another output"
+        )
+    return replace(found, reference_sets=(reference_set.name,), file_sha256=None)
+
+
+def _mark(reference_set: ReferenceSet, bin_width: int) -> str:
+    """What unfinished sums are called: their pictures, as they were on the disk, and their bins."""
+    return f"unfinished, width {bin_width}, {reference_set.fingerprint[:40]}"

@@ -1,0 +1,108 @@
+from itertools import product
+from pathlib import Path
+
+import pytest
+
+from ensir import ReferenceSet, gather_pictures
+from ensir.automatic import NARROWEST, RIDGES, Chosen, choose
+from ensir.errors import InputError
+from ensir.held_out import leave_one_out
+from ensir.methods import METHODS, Choices
+from ensir.reference_set import ReferencePictures
+from tests.conftest import make_pictures, make_statistics
+
+MODELS = {
+    "deraining": ("MPRNet", "MAXIM", "Restormer"),
+    "deblurring": ("MPRNet", "Restormer", "DGUNet"),
+}
+ALL = ("bin_width", "trust", "ridge")
+
+
+def made_pictures(width: int, number: int = 3) -> ReferencePictures:
+    parts = [make_statistics(make_pictures(seed, 3, bias=5), width) for seed in range(number)]
+    return ReferencePictures(tuple(map(str, range(number))), tuple(parts))
+
+
+def test_the_best_is_as_good_as_any_setting_there_is() -> None:
+    """Every width, ridge and trust tried one by one, apart from the search."""
+    pictures = made_pictures(32)
+    chosen = choose(pictures, None, Choices("least-squares"), ALL)
+    gains = []
+    for width, ridge in product((32, 64, 128, 256), RIDGES):
+        result = leave_one_out(pictures, Choices("least-squares", ridge=ridge), width)
+        gains += [result.scores(hundredth / 100).mean_gain for hundredth in range(101)]
+    assert chosen.best.gain == max(gains) and chosen.worst.gain == min(gains)
+    assert chosen.tried == len(gains) and chosen.pictures == 3
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_default_is_what_holds_where_nothing_is_said(method: str) -> None:
+    pictures = made_pictures(16)
+    chosen = choose(pictures, None, Choices(method), ("bin_width", "trust"))
+    usual = leave_one_out(pictures, Choices(method), 32)
+    assert chosen.default.bin_width == 32
+    assert chosen.default.gain == usual.scores(METHODS[method].trust).mean_gain
+    assert chosen.best.gain >= chosen.default.gain >= chosen.worst.gain
+
+
+def test_what_is_not_automatic_stays_as_it_is() -> None:
+    choices = Choices("least-squares", trust=0.2, ridge=7.0)
+    chosen = choose(made_pictures(16), 48, choices, ("trust",))
+    assert chosen.best.bin_width == 48 and chosen.best.choices.ridge == 7
+    assert chosen.default.choices.trust == 0.5 and chosen.tried == 101
+    chosen = choose(made_pictures(16), None, choices, ("ridge",))
+    assert chosen.best.bin_width == 16 and chosen.best.choices.trust == 0.2
+    assert chosen.tried == len(RIDGES)
+    chosen = choose(made_pictures(24), None, choices, ("bin_width",))
+    assert chosen.best.choices == choices and chosen.tried == 4  # 24, 48, 96, 192
+    assert chosen.default.bin_width == 24
+
+
+def test_the_sentence_says_what_was_chosen_and_how_much_it_matters() -> None:
+    chosen: Chosen = choose(made_pictures(64, 2), None, Choices("least-squares"), ALL)
+    assert chosen.sentence.startswith(
+        f"bin width {chosen.best.bin_width}, trust {chosen.best.choices.trust:g}, "
+        f"ridge {chosen.best.choices.ridge:g} gains {chosen.best.gain:+.3f} dB over averaging, "
+        "the mean of 2 pictures each left out"
+    )
+    assert (
+        f"the default, bin width 64, trust 0.5, ridge 20 gains {chosen.default.gain:+.3f} dB"
+        in (chosen.sentence)
+    )
+    assert "of 1,212 tried" in chosen.sentence
+
+
+def test_progress_counts_pictures_left_out() -> None:
+    told: list[tuple[int, int]] = []
+    choose(
+        made_pictures(64),
+        None,
+        Choices("least-squares"),
+        ALL,
+        lambda done, of: told.append((done, of)),
+    )
+    assert told == [(done, 9) for done in range(1, 10)]  # three widths
+
+
+def test_a_single_picture_chooses_nothing() -> None:
+    with pytest.raises(InputError, match=r"needs at least two, got 1"):
+        choose(made_pictures(32, 1), None, Choices(), ("bin_width",))
+
+
+@pytest.mark.parametrize("task", MODELS)
+def test_choosing_without_a_picture_costs_little_on_that_picture(task: str, shared: Path) -> None:
+    """Chosen by four pictures, for the fifth: near the setting that is best for all five."""
+    reference_set = ReferenceSet(shared / "ensir_reference" / task, MODELS[task])
+    pictures = gather_pictures(reference_set, 4 * NARROWEST)
+    best = choose(pictures, None, Choices("least-squares"), ALL).best
+    lost = []
+    for place in range(len(pictures.names)):
+        rest = ReferencePictures(
+            pictures.names[:place] + pictures.names[place + 1 :],
+            pictures.parts[:place] + pictures.parts[place + 1 :],
+        )
+        chosen = choose(rest, None, Choices("least-squares"), ALL).best
+        for setting, sign in ((best, 1), (chosen, -1)):
+            result = leave_one_out(pictures, setting.choices, setting.bin_width)
+            lost.append(sign * result.scores(setting.choices.own_trust).gain[place])
+    assert sum(lost) / len(pictures.names) <= 0.01

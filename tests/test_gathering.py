@@ -1,0 +1,111 @@
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from ensir import gathering
+from ensir.errors import Cancelled, InputError
+from ensir.gathering import gather_pictures, gather_reference_set
+from ensir.images import write_image
+from ensir.reference_set import ReferenceSet
+from ensir.statistics_files import statistics_bytes
+from tests.conftest import make_pictures
+
+NAMES = ("A", "B", "C")
+PICTURES = 12
+KILLS = 3  # each start takes seconds; benchmarks/scale.py kills twenty times
+# Writes after every picture, and says so when all is summed.
+FIT = """
+import sys
+from pathlib import Path
+from ensir import gathering
+from ensir.reference_set import ReferenceSet
+from ensir.statistics_files import write_statistics
+
+gathering.SAVE_EVERY = 0
+folder, unfinished, output = map(Path, sys.argv[1:])
+print("begun", flush=True)
+sums = gathering.gather_reference_set(ReferenceSet(folder, list("ABC")), 16, unfinished=unfinished)
+write_statistics(sums, output)
+"""
+
+
+def make_folder(folder: Path, pictures: int = PICTURES) -> ReferenceSet:
+    for seed in range(pictures):
+        candidates, truth = make_pictures(seed, members=3, height=60, width=80)
+        for name, picture in zip((*NAMES, "gt"), (*candidates, truth), strict=True):
+            (folder / name).mkdir(exist_ok=True)
+            write_image(folder / name / f"{seed:02}.png", picture)
+    return ReferenceSet(folder, NAMES)
+
+
+@pytest.fixture(scope="module")
+def reference_set(tmp_path_factory: pytest.TempPathFactory) -> ReferenceSet:
+    return make_folder(tmp_path_factory.mktemp("reference"))
+
+
+def test_a_gathering_stopped_after_any_picture_is_gone_on_from_to_the_same_bits(
+    reference_set: ReferenceSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gathering, "SAVE_EVERY", 0)
+    unfinished, reported = tmp_path / "sums.safetensors", []
+    for stop_at in (1, 4, 5, 11):
+
+        def report(done: int, total: int) -> None:
+            reported.append(done)
+
+        def stop(at: int = stop_at) -> bool:
+            return bool(reported) and reported[-1] >= at
+
+        with pytest.raises(Cancelled):
+            gather_reference_set(reference_set, 16, "cpu", report, stop, unfinished)
+    whole = gather_reference_set(reference_set, 16, "cpu", report, unfinished=unfinished)
+    assert reported == list(range(1, PICTURES + 1))  # none was read twice
+    assert statistics_bytes(whole) == statistics_bytes(gather_reference_set(reference_set, 16))
+
+
+def test_a_gathering_killed_at_random_moments_ends_with_the_same_bits(
+    reference_set: ReferenceSet, tmp_path: Path
+) -> None:
+    unfinished, output = tmp_path / "sums.safetensors", tmp_path / "all.safetensors"
+    command = [sys.executable, "-c", FIT, str(reference_set.folder), str(unfinished), str(output)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    moments = random.Random(5)
+    for _ in range(KILLS):
+        with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE) as fit:
+            assert fit.stdout is not None and fit.stdout.readline() == b"begun\n"
+            time.sleep(moments.uniform(0, 0.3))
+            fit.send_signal(signal.SIGKILL)
+    subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL)
+    assert output.read_bytes() == statistics_bytes(gather_reference_set(reference_set, 16))
+
+
+def test_sums_of_other_pictures_or_bins_are_refused_and_stay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gathering, "SAVE_EVERY", 0)
+    folder = tmp_path / "set"
+    folder.mkdir()
+    reference_set = make_folder(folder, 3)
+    unfinished = tmp_path / "sums.safetensors"
+    gather_reference_set(reference_set, 16, unfinished=unfinished)
+    kept = unfinished.read_bytes()
+    with pytest.raises(InputError, match=r"sums.safetensors was left by an unfinished fit"):
+        gather_reference_set(reference_set, 32, unfinished=unfinished)
+    _, changed = make_pictures(99, members=1, height=60, width=80)
+    write_image(folder / "B" / "01.png", changed)
+    with pytest.raises(InputError, match="to other pictures or bins"):
+        gather_reference_set(ReferenceSet(folder, NAMES), 16, unfinished=unfinished)
+    assert unfinished.read_bytes() == kept
+
+
+def test_pictures_kept_apart_add_up_to_the_whole(reference_set: ReferenceSet) -> None:
+    apart = gather_pictures(reference_set, 16)
+    assert apart.names == reference_set.names
+    whole = gather_reference_set(reference_set, 16)
+    assert statistics_bytes(apart.total) == statistics_bytes(whole)
