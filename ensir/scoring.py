@@ -19,7 +19,8 @@ from ensir.ensemble.fusion import Fusion
 from ensir.ensemble.levels import levels_of
 from ensir.ensemble.lookup_table import LookupTable
 from ensir.errors import InputError
-from ensir.fitting import METHODS, fit_statistics, gather_reference_set
+from ensir.fitting import METHODS, fit_statistics
+from ensir.gathering import gather_reference_set
 from ensir.metrics import Scores, luma, psnr, score
 from ensir.progress import OnProgress
 from ensir.reference_set import ReferenceSet, ReferenceStatistics
@@ -102,12 +103,12 @@ def score_reference_set(
         candidates, truth = reference_set[place]
         averaged.append(_psnrs(average(candidates).image, truth))
         for who, candidate in zip(members, candidates, strict=True):
-            scored[who].append(_picture_scores(picture, candidate, truth))
+            scored[who].append(picture_scores(picture, candidate, truth))
         for who, fuse in ensembles.items():
-            scored[who].append(_picture_scores(picture, fuse(candidates).image, truth))
+            scored[who].append(picture_scores(picture, fuse(candidates).image, truth))
         if on_progress is not None:
             on_progress(place + 1, len(reference_set))
-    return tuple(_ensemble_scores(who, pictures, averaged) for who, pictures in scored.items())
+    return tuple(ensemble_scores(who, pictures, averaged) for who, pictures in scored.items())
 
 
 def held_out(
@@ -163,15 +164,17 @@ def _ensembles(
     }
 
 
-def _picture_scores(picture: str, image: Tensor, truth: Tensor) -> PictureScores:
+def picture_scores(picture: str, image: Tensor, truth: Tensor) -> PictureScores:
+    """The scores of an image (3, H, W), 0 to 255, against its ground truth."""
     exact = score(image, truth)
     in_levels = exact if image.dtype == torch.uint8 else score(levels_of(image), truth)
     return PictureScores(picture, exact, in_levels)
 
 
-def _ensemble_scores(
+def ensemble_scores(
     who: Who, pictures: Sequence[PictureScores], averaged: Sequence[Psnrs]
 ) -> EnsembleScores:
+    """The means of pictures' scores and the gains over averaging, whose PSNRs are `averaged`."""
     kind, name = who
     exact = [picture.exact for picture in pictures]
     gain_rgb, gain_y = _gains([(one.psnr_rgb, one.psnr_y) for one in exact], averaged)
@@ -179,14 +182,14 @@ def _ensemble_scores(
         name=name,
         kind=kind,
         pictures=tuple(pictures),
-        exact=_mean_scores(exact),
-        rounded=_mean_scores([picture.rounded for picture in pictures]),
+        exact=mean_scores(exact),
+        rounded=mean_scores([picture.rounded for picture in pictures]),
         gain_rgb=gain_rgb,
         gain_y=gain_y,
     )
 
 
-def _mean_scores(scores: Sequence[Scores]) -> Scores:
+def mean_scores(scores: Sequence[Scores]) -> Scores:
     """The mean of each score; None where a picture has none."""
     return Scores(
         psnr_rgb=fmean(one.psnr_rgb for one in scores),
@@ -208,12 +211,14 @@ def _psnrs(image: Tensor, truth: Tensor) -> Psnrs:
 def _gains(ours: Sequence[Psnrs], averaged: Sequence[Psnrs]) -> tuple[Gain, Gain]:
     """The gain in RGB and the gain in luma."""
     rgb, y = (
-        _gain([pair[part] for pair in ours], [pair[part] for pair in averaged]) for part in (0, 1)
+        gain_over([pair[part] for pair in ours], [pair[part] for pair in averaged])
+        for part in (0, 1)
     )
     return rgb, y
 
 
-def _gain(ours: Sequence[float], averaged: Sequence[float]) -> Gain:
+def gain_over(ours: Sequence[float], averaged: Sequence[float]) -> Gain:
+    """What PSNRs are above those of averaging, or of another, picture by picture."""
     # Two perfect pictures are equal, though the difference of their PSNR is not a number.
     gains = [0.0 if one == mean else one - mean for one, mean in zip(ours, averaged, strict=True)]
     return Gain(
