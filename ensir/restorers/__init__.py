@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ensir.ensemble.levels import levels_of
-from ensir.errors import InputError
+from ensir.errors import InputError, in_short
 from ensir.progress import IsCancelled, OnProgress
 from ensir.restorers.candidate_cache import CandidateCache
 from ensir.restorers.classical import CLASSICAL
@@ -59,7 +59,7 @@ def restore_with(
     """
     unknown = [name for name in names if name not in among]
     if unknown:
-        raise InputError(f"no restorer {unknown[0]!r}: there are {', '.join(among)}")
+        raise InputError(f"no restorer {unknown[0]!r}: there are {in_short(among)}")
     twice = [name for place, name in enumerate(names) if name in names[:place]]
     if twice:
         raise InputError(f"{twice[0]} is named twice: name each restorer once")

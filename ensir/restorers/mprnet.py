@@ -7,21 +7,26 @@ No convolution has a bias; features are float (N, C, H, W).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from ensir.errors import InputError
+from ensir.restorers.mprnet_blocks import (
+    CAB_REACH,
+    CABS_AT_A_LEVEL,
+    ChannelAttentionBlock,
+    Decoder,
+    Encoder,
+    FusingEncoder,
+    Pyramid,
+    SupervisedAttention,
+    Up,
+    cabs,
+    conv,
+)
 from ensir.restorers.shapes import require_multiple
-
-Pyramid = tuple[Tensor, Tensor, Tensor]  # features at full, half and quarter size
-
-FIRST_WEIGHT = "shallow_feat1.0.weight"  # its rows tell which of the networks it is
-PREFIX = "module."  # written by the authors' training on several devices
-CAB_REACH = 2  # pixels: two 3 × 3 convolutions
-CABS_AT_A_LEVEL = 2
 
 
 @dataclass(frozen=True)
@@ -114,16 +119,17 @@ class MPRNet(nn.Module):
         self.shallow_feat1 = _shallow(settings, slope)
         self.shallow_feat2 = _shallow(settings, slope)
         self.shallow_feat3 = _shallow(settings, slope)
-        self.stage1_encoder = Encoder(settings, slope)
-        self.stage1_decoder = Decoder(settings, slope)
-        self.stage2_encoder = FusingEncoder(settings, slope)
-        self.stage2_decoder = Decoder(settings, slope)
+        levels = settings.widths, settings.reduction
+        self.stage1_encoder = Encoder(*levels, slope)
+        self.stage1_decoder = Decoder(*levels, slope)
+        self.stage2_encoder = FusingEncoder(*levels, slope)
+        self.stage2_decoder = Decoder(*levels, slope)
         self.stage3_orsnet = OriginalResolutionNet(settings, slope)
         self.sam12 = SupervisedAttention(width)
         self.sam23 = SupervisedAttention(width)
-        self.concat12 = _conv(2 * width, width, 3)
-        self.concat23 = _conv(2 * width, wide, 3)
-        self.tail = _conv(wide, 3, 3)
+        self.concat12 = conv(2 * width, width, 3)
+        self.concat23 = conv(2 * width, wide, 3)
+        self.tail = conv(wide, 3, 3)
 
     def forward(self, picture: Tensor) -> list[Tensor]:
         require_multiple(picture, self.multiple, "an MPRNet")
@@ -145,113 +151,6 @@ class MPRNet(nn.Module):
         return [third, second, _join(first, dim=2)]
 
 
-class ChannelAttention(nn.Module):
-    """Weighs the channels by their averages over the picture."""
-
-    def __init__(self, width: int, reduction: int) -> None:
-        super().__init__()
-        self.conv_du = nn.Sequential(
-            _conv(width, width // reduction, 1),
-            nn.ReLU(),
-            _conv(width // reduction, width, 1),
-            nn.Sigmoid(),
-        )
-
-    def forward(self, features: Tensor) -> Tensor:
-        return features * self.conv_du(features.mean((2, 3), keepdim=True))
-
-
-class ChannelAttentionBlock(nn.Module):
-    """CAB: two convolutions and channel attention, added to what came."""
-
-    def __init__(self, width: int, reduction: int, slope: nn.PReLU) -> None:
-        super().__init__()
-        self.CA = ChannelAttention(width, reduction)
-        self.body = nn.Sequential(_conv(width, width, 3), slope, _conv(width, width, 3))
-
-    def forward(self, features: Tensor) -> Tensor:
-        return features + self.CA(self.body(features))
-
-
-class SupervisedAttention(nn.Module):
-    """SAM: a picture is made of the features, and the features are gated by it (Fig. 4)."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.conv1 = _conv(width, width, 1)
-        self.conv2 = _conv(width, 3, 1)
-        self.conv3 = _conv(3, width, 1)
-
-    def forward(self, features: Tensor, degraded: Tensor) -> tuple[Tensor, Tensor]:
-        """The gated features and the restored picture."""
-        restored = self.conv2(features) + degraded
-        return features + self.conv1(features) * self.conv3(restored).sigmoid(), restored
-
-
-class Encoder(nn.Module):
-    """The way down of a U-Net: three levels of two CABs (Fig. 3a)."""
-
-    def __init__(self, settings: MPRNetSettings, slope: nn.PReLU) -> None:
-        super().__init__()
-        full, half, quarter = settings.widths
-        self.encoder_level1 = _cabs(full, CABS_AT_A_LEVEL, settings, slope)
-        self.encoder_level2 = _cabs(half, CABS_AT_A_LEVEL, settings, slope)
-        self.encoder_level3 = _cabs(quarter, CABS_AT_A_LEVEL, settings, slope)
-        self.down12 = Down(full, half)
-        self.down23 = Down(half, quarter)
-
-    def forward(
-        self, features: Tensor, added: tuple[Tensor | float, ...] = (0.0, 0.0, 0.0)
-    ) -> Pyramid:
-        full = self.encoder_level1(features) + added[0]
-        half = self.encoder_level2(self.down12(full)) + added[1]
-        quarter = self.encoder_level3(self.down23(half)) + added[2]
-        return full, half, quarter
-
-
-class FusingEncoder(Encoder):
-    """An encoder that takes in the pyramids of the stage before: CSFF (Fig. 3c)."""
-
-    def __init__(self, settings: MPRNetSettings, slope: nn.PReLU) -> None:
-        super().__init__(settings, slope)
-        full, half, quarter = settings.widths
-        self.csff_enc1 = _conv(full, full, 1)
-        self.csff_enc2 = _conv(half, half, 1)
-        self.csff_enc3 = _conv(quarter, quarter, 1)
-        self.csff_dec1 = _conv(full, full, 1)
-        self.csff_dec2 = _conv(half, half, 1)
-        self.csff_dec3 = _conv(quarter, quarter, 1)
-
-    def fused(self, encoded: Pyramid, decoded: Pyramid) -> Pyramid:
-        """What is to be added at each level."""
-        return (
-            self.csff_enc1(encoded[0]) + self.csff_dec1(decoded[0]),
-            self.csff_enc2(encoded[1]) + self.csff_dec2(decoded[1]),
-            self.csff_enc3(encoded[2]) + self.csff_dec3(decoded[2]),
-        )
-
-
-class Decoder(nn.Module):
-    """The way up of a U-Net; what is taken over from the way down passes a CAB (Fig. 3a)."""
-
-    def __init__(self, settings: MPRNetSettings, slope: nn.PReLU) -> None:
-        super().__init__()
-        full, half, quarter = settings.widths
-        self.decoder_level1 = _cabs(full, CABS_AT_A_LEVEL, settings, slope)
-        self.decoder_level2 = _cabs(half, CABS_AT_A_LEVEL, settings, slope)
-        self.decoder_level3 = _cabs(quarter, CABS_AT_A_LEVEL, settings, slope)
-        self.skip_attn1 = ChannelAttentionBlock(full, settings.reduction, slope)
-        self.skip_attn2 = ChannelAttentionBlock(half, settings.reduction, slope)
-        self.up21 = Up(half, full)
-        self.up32 = Up(quarter, half)
-
-    def forward(self, encoded: Pyramid) -> Pyramid:
-        quarter = self.decoder_level3(encoded[2])
-        half = self.decoder_level2(self.up32(quarter) + self.skip_attn2(encoded[1]))
-        full = self.decoder_level1(self.up21(half) + self.skip_attn1(encoded[0]))
-        return full, half, quarter
-
-
 class OriginalResolutionNet(nn.Module):
     """ORSNet: three blocks at full size; after each a level of the pyramids is added (Fig. 3d)."""
 
@@ -266,12 +165,12 @@ class OriginalResolutionNet(nn.Module):
         self.up_dec1 = Up(half, full)
         self.up_enc2 = nn.Sequential(Up(quarter, half), Up(half, full))
         self.up_dec2 = nn.Sequential(Up(quarter, half), Up(half, full))
-        self.conv_enc1 = _conv(full, wide, 1)
-        self.conv_enc2 = _conv(full, wide, 1)
-        self.conv_enc3 = _conv(full, wide, 1)
-        self.conv_dec1 = _conv(full, wide, 1)
-        self.conv_dec2 = _conv(full, wide, 1)
-        self.conv_dec3 = _conv(full, wide, 1)
+        self.conv_enc1 = conv(full, wide, 1)
+        self.conv_enc2 = conv(full, wide, 1)
+        self.conv_enc3 = conv(full, wide, 1)
+        self.conv_dec1 = conv(full, wide, 1)
+        self.conv_dec2 = conv(full, wide, 1)
+        self.conv_dec3 = conv(full, wide, 1)
 
     def forward(self, features: Tensor, encoded: Pyramid, decoded: Pyramid) -> Tensor:
         features = self.orb1(features)
@@ -289,104 +188,12 @@ class OriginalResolutionBlock(nn.Module):
 
     def __init__(self, width: int, settings: MPRNetSettings, slope: nn.PReLU) -> None:
         super().__init__()
-        self.body = _cabs(width, settings.cabs, settings, slope).append(_conv(width, width, 3))
+        self.body = cabs(width, settings.cabs, settings.reduction, slope).append(
+            conv(width, width, 3)
+        )
 
     def forward(self, features: Tensor) -> Tensor:
         return features + self.body(features)
-
-
-class Down(nn.Module):
-    """To half the size, by the mean of 2 × 2 pixels."""
-
-    def __init__(self, width: int, wider: int) -> None:
-        super().__init__()
-        self.down = nn.Sequential(_resize(0.5), _conv(width, wider, 1))
-
-    def forward(self, features: Tensor) -> Tensor:
-        return self.down(features)
-
-
-class Up(nn.Module):
-    """To double the size, interpolated."""
-
-    def __init__(self, width: int, narrower: int) -> None:
-        super().__init__()
-        self.up = nn.Sequential(_resize(2), _conv(width, narrower, 1))
-
-    def forward(self, features: Tensor) -> Tensor:
-        return self.up(features)
-
-
-def settings_of(weights: Mapping[str, Tensor]) -> MPRNetSettings:
-    """The settings of the network that has these weights, told by the rows of the first one.
-
-    Names may begin with "module.". Raises InputError when no network of known settings has them.
-    """
-    known = {**PUBLISHED, "small": SMALL}
-    first = _without_prefix(weights).get(FIRST_WEIGHT)
-    if first is None:
-        raise InputError(
-            f"weights of an MPRNet hold {FIRST_WEIGHT!r}, got {len(weights)} names without it: "
-            "choose a file of MPRNet"
-        )
-    for settings in known.values():
-        if first.shape == (settings.features, 3, 3, 3):
-            return settings
-    rows = ", ".join(f"{settings.features} ({name})" for name, settings in known.items())
-    raise InputError(
-        f"{FIRST_WEIGHT!r} of an MPRNet is (rows, 3, 3, 3) with rows {rows}, got "
-        f"{tuple(first.shape)}: choose a file for one of these tasks"
-    )
-
-
-def state_dict_for(settings: MPRNetSettings, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """What `MPRNet(settings).load_state_dict` takes, made of weights as they are found in files.
-
-    Names may begin with "module."; the one PReLU slope may stand there once or in all its copies.
-    Nothing is copied. Raises InputError when names are missing or too many, when a shape is
-    another, and when the copies of the slope differ.
-    """
-    with torch.device("meta"):
-        wanted = {name: tuple(it.shape) for name, it in MPRNet(settings).state_dict().items()}
-    given = _without_prefix(weights)
-    network = f"an MPRNet of {settings.features} features"
-    extra = [name for name in given if name not in wanted]
-    if extra:
-        raise InputError(
-            f"{network} has {len(wanted)} weights, got {_listed(extra)} besides: choose a file of "
-            "the same network"
-        )
-    for name, tensor in given.items():
-        if tuple(tensor.shape) != wanted[name]:
-            raise InputError(
-                f"{network} has {name!r} of shape {wanted[name]}, got {tuple(tensor.shape)}: "
-                "choose a file of the same network"
-            )
-    slopes = [name for name, shape in wanted.items() if shape == (1,)]
-    found = [given[name] for name in slopes if name in given]
-    missing = [name for name in wanted if name not in given and (name not in slopes or not found)]
-    if missing:
-        raise InputError(
-            f"{network} has {len(wanted)} weights, {_listed(missing)} not given: choose a file "
-            "that holds the whole network"
-        )
-    if not all(torch.equal(slope, found[0]) for slope in found):
-        raise InputError(
-            f"{network} has one PReLU slope in {len(slopes)} equal copies, got "
-            f"{len({slope.item() for slope in found})} different ones: choose a file of the "
-            "published network"
-        )
-    return {name: given.get(name, found[0]) for name in wanted}
-
-
-def _without_prefix(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    if all(name.startswith(PREFIX) for name in weights):
-        return {name.removeprefix(PREFIX): tensor for name, tensor in weights.items()}
-    return dict(weights)
-
-
-def _listed(names: Sequence[str]) -> str:
-    return repr(names[0]) + (f" and {len(names) - 1} more" if len(names) > 1 else "")
 
 
 def _split(whole: Tensor, dim: int) -> Tensor:
@@ -404,21 +211,7 @@ def _join_all(pyramid: Pyramid, dim: int) -> Pyramid:
     return _join(full, dim), _join(half, dim), _join(quarter, dim)
 
 
-def _conv(width: int, out: int, side: int) -> nn.Conv2d:
-    return nn.Conv2d(width, out, side, padding=side // 2, bias=False)
-
-
-def _cabs(width: int, count: int, settings: MPRNetSettings, slope: nn.PReLU) -> nn.Sequential:
-    return nn.Sequential(
-        *(ChannelAttentionBlock(width, settings.reduction, slope) for _ in range(count))
-    )
-
-
 def _shallow(settings: MPRNetSettings, slope: nn.PReLU) -> nn.Sequential:
     width = settings.features
     block = ChannelAttentionBlock(width, settings.reduction, slope)
-    return nn.Sequential(_conv(3, width, 3), block)
-
-
-def _resize(factor: float) -> nn.Upsample:
-    return nn.Upsample(scale_factor=factor, mode="bilinear", align_corners=False)
+    return nn.Sequential(conv(3, width, 3), block)

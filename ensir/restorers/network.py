@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -15,7 +17,7 @@ from torch.nn import functional as F
 from ensir.degradations import larger
 from ensir.devices import best_device
 from ensir.ensemble.levels import WHITE, levels_of
-from ensir.errors import InputError
+from ensir.errors import Cancelled, InputError
 from ensir.limits import MOST_PIXELS
 from ensir.progress import IsCancelled, OnProgress
 from ensir.restorers.tiling import restore_in_tiles
@@ -33,6 +35,9 @@ MOST_NETWORKS = 4  # kept in memory; the largest published one takes 460 MB
 
 MakeNetwork = Callable[[], nn.Module]
 
+# Whether the work of this thread should stop, for networks that are in the middle of a tile.
+_CANCELLED: ContextVar[IsCancelled] = ContextVar("cancelled", default=lambda: False)
+
 
 @dataclass(frozen=True)
 class NetworkRestorer:
@@ -47,7 +52,7 @@ class NetworkRestorer:
     pools over the whole picture sees other averages in a tile; its result is then another, no worse
     one: it was trained on crops smaller than any tile. With `bytes_per_pixel`, what its features
     take, it gets the whole picture at once, as its authors do, where that fits into half the
-    device's memory.
+    device's memory. A stop is heard before every layer, so that a large tile is no long wait.
     """
 
     name: str
@@ -65,8 +70,9 @@ class NetworkRestorer:
     def restore(self, image: Tensor, on_progress: OnProgress, cancelled: IsCancelled) -> Tensor:
         """The candidate: uint8 (3, H, W), H and W from 1 on -> uint8 (3, scale H, scale W).
 
-        Raises InputError for anything else, for weights that cannot be used, and where memory is
-        too small for a tile; Cancelled when the user stops the work.
+        Raises InputError for anything else, for weights that cannot be used or that make no
+        numbers of it, and where memory is too small for a tile; Cancelled when the user stops the
+        work.
         """
         if image.dtype != torch.uint8 or image.ndim != 3 or image.shape[0] != 3:
             raise InputError(
@@ -84,8 +90,9 @@ class NetworkRestorer:
         tile = self._side_at_once(image, best)
         attempts = [(best, tile)]
         if best.type != "cpu":
+            cpu = torch.device("cpu")
             attempts += [(best, max(1, tile >> halved)) for halved in range(1, HALVINGS + 1)]
-            attempts += [(torch.device("cpu"), tile)]
+            attempts += [(cpu, self._side_at_once(image, cpu))]
         for device, tile in attempts:
             try:
                 return self._restored_on(device, tile, image, on_progress, cancelled)
@@ -126,9 +133,14 @@ class NetworkRestorer:
             made = network(picture.contiguous(memory_format=torch.channels_last))
             first = made[0] if isinstance(made, list | tuple) else made
             kept = first[0, :, : scale * height, : scale * width]
+            if kept.isnan().any():
+                raise InputError(
+                    f"{self.name} makes no numbers of this picture: its weights are of no use for "
+                    "it; choose another model"
+                )
             return kept.clamp(0, 1).mul(WHITE).cpu()
 
-        with torch.inference_mode():
+        with torch.inference_mode(), _stopped_by(cancelled):
             restored = restore_in_tiles(
                 image,
                 restore_tile,
@@ -143,11 +155,28 @@ class NetworkRestorer:
         return levels_of(restored)
 
 
+@contextmanager
+def _stopped_by(cancelled: IsCancelled) -> Iterator[None]:
+    """Networks that run in here raise Cancelled before the next of their layers."""
+    before = _CANCELLED.set(cancelled)
+    try:
+        yield
+    finally:
+        _CANCELLED.reset(before)
+
+
+def _heed(_layer: nn.Module, _given: object) -> None:
+    if _CANCELLED.get()():
+        raise Cancelled
+
+
 @lru_cache(maxsize=MOST_NETWORKS)
 def loaded(make: MakeNetwork, device: torch.device) -> Any:  # noqa: ANN401 - types hide what it has
     """The network on a device, ready to restore; the last few are kept."""
     # On a CPU channels-last halves the time of MPRNet and NAFNet and takes a sixth off Restormer.
     network: Any = make().eval().requires_grad_(False)
+    for layer in network.modules():
+        layer.register_forward_pre_hook(_heed)
     return network.to(device, torch.float32, memory_format=torch.channels_last)
 
 

@@ -12,6 +12,7 @@ from ensir.checkpoints import require_names
 from ensir.errors import InputError
 from ensir.restorers import mprnet, nafnet, restormer
 from ensir.restorers.architectures import ARCHITECTURES, Settings
+from ensir.restorers.mprnet_weights import state_dict_for
 from ensir.restorers.registry import TITLES
 
 PUBLISHED: dict[str, Mapping[str, Settings]] = {
@@ -54,7 +55,7 @@ def fitted(
     """
     if isinstance(settings, mprnet.MPRNetSettings):
         try:
-            tensors = mprnet.state_dict_for(settings, tensors)
+            tensors = state_dict_for(settings, tensors)
         except InputError as error:
             raise InputError(f"{name} cannot be used: {error}") from None
     else:

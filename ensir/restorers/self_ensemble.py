@@ -15,6 +15,7 @@ from ensir.progress import IsCancelled, OnProgress
 from ensir.restorers.contract import Restorer
 
 VIEWS = 8
+BEHIND_NAME = f" ×{VIEWS}"
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class SelfEnsemble:
 
     @property
     def name(self) -> str:
-        return f"{self.restorer.name} ×{VIEWS}"
+        return self.restorer.name + BEHIND_NAME
 
     @property
     def task(self) -> str:

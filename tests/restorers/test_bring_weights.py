@@ -1,18 +1,35 @@
 """Files of others become ours with nothing lost, or are refused."""
 
-from dataclasses import replace
+import math
+import os
+import pickle
+import tracemalloc
+from collections.abc import Callable
+from dataclasses import asdict, replace
 from pathlib import Path
+from zipfile import ZIP_DEFLATED as DEFLATED
 
 import pytest
 import torch
 
+from ensir.__main__ import main
 from ensir.checkpoints import read_checkpoint
 from ensir.errors import InputError
+from ensir.images import encode_png
+from ensir.limits import MOST_CHECKPOINT_BYTES
 from ensir.restorers import bring_weights as module
-from ensir.restorers.bring_weights import add_weights
+from ensir.restorers.architectures import ARCHITECTURES
+from ensir.restorers.bring_weights import add_weights, get_weights
 from ensir.restorers.mprnet import DERAINING, MPRNet
+from ensir.restorers.registry import ENTRIES
 from ensir.restorers.restormer import WITH_BIAS, Restormer
-from ensir.restorers.weights import load_weights, write_weights
+from ensir.restorers.weights import (
+    WEIGHTS_FORMAT,
+    load_weights,
+    pack,
+    weights_bytes,
+    write_weights,
+)
 from ensir.restorers.weights_folder import header_of, network_restorers
 from tests.restorers.test_weights_folder import (
     WITHOUT_A_LOOK,
@@ -23,8 +40,19 @@ from tests.restorers.test_weights_folder import (
     save,
     small,
 )
+from tests.test_checkpoints import (
+    dict_of,
+    legacy_with,
+    safetensors_with,
+    saved,
+    storage,
+    tensor,
+    zip_of,
+    zip_with,
+)
+from tests.test_downloads import CONTENT, CUT, SHA256, Server, server
 
-assert folder  # the fixture
+assert folder and server  # the fixtures
 
 
 @pytest.mark.parametrize("zipped", [True, False], ids=["zip", "legacy"])
@@ -99,11 +127,207 @@ def test_a_known_hash_is_demanded(
     assert not list(folder.iterdir())
 
 
-@pytest.mark.parametrize("content", [b"", b"rain", b"PK\x03\x04 cut off"])
-def test_a_damaged_file_is_refused_and_nothing_is_written(
-    folder: Path, tmp_path: Path, content: bytes
+def test_a_file_is_fetched_from_its_link_and_what_was_cut_off_goes_on(
+    folder: Path, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "model_deraining.pth").write_bytes(content)
-    with pytest.raises(InputError, match=r"^model_deraining\.pth"):
-        add_weights(tmp_path / "model_deraining.pth")
-    assert not list(folder.iterdir())
+    def get(path: str, sha256: str = SHA256) -> Path:
+        link = f"http://127.0.0.1:{server.server_port}/{path}"
+        pinned = replace(ENTRIES[2], sha256=sha256, link=link)
+        monkeypatch.setattr(module, "ENTRIES", [pinned])
+        return get_weights("mprnet DERAINING", lambda done, total: None)
+
+    with pytest.raises(InputError, match=r"model_deraining\.pth could not be fetched whole"):
+        get("cut")
+    assert network_restorers() == {}  # half a file is none
+    assert get("file") == folder / "model_deraining.pth"
+    assert (folder / "model_deraining.pth").read_bytes() == CONTENT
+    assert server.ranges == [None, f"bytes={CUT}-"]
+    with pytest.raises(InputError, match="another content than is known"):
+        get("file", "0" * 64)
+    assert (folder / "model_deraining.pth").read_bytes() == CONTENT
+    assert [path.name for path in folder.iterdir()] == ["model_deraining.pth"]
+
+
+def cut_off(data: bytes) -> bytes:
+    return data[: len(data) // 2]
+
+
+def one_bit_flipped(data: bytes) -> bytes:
+    """Within the values, which are most of a file."""
+    place = len(data) // 2
+    return data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :]
+
+
+HUGE = 4 * 10**8  # values that a small file says it holds
+VALUES = bytes(2**24)
+BAD: dict[str, tuple[str, Callable[[], bytes], str]] = {
+    "nothing": ("model_deraining.pth", bytes, "not a checkpoint: empty"),
+    "a text": ("weights.pth", lambda: b"0.3, 0.3, 0.4", "neither of torch.save nor safetensors"),
+    "a picture": ("weights.pth", lambda: encode_png(image()), "neither of torch.save nor safe"),
+    "a zip of something else": (
+        "weights.pth",
+        lambda: zip_of([("photo.png", b"x")]),
+        "a zip, but not one of torch.save",
+    ),
+    "a zip that unpacks to a thousand times its size": (
+        "bomb.pth",
+        lambda: zip_of([("a/data.pkl", dict_of(("a", tensor()))), ("a/data/0", VALUES)], DEFLATED),
+        "compressed",
+    ),
+    "a zip with a storage larger than the file": (
+        "huge.pth",
+        lambda: zip_with(dict_of(("a", tensor((HUGE,), of=storage(HUGE))))),
+        "has 24 bytes for the storage 0 of 1,600,000,000 bytes",
+    ),
+    "a legacy file with a storage larger than the file": (
+        "huge.pth",
+        lambda: legacy_with(
+            dict_of(("a", tensor((HUGE,), of=storage(HUGE)))), storages=HUGE.to_bytes(8, "little")
+        ),
+        "damaged or cut off",
+    ),
+    "safetensors of a million million values": (
+        "huge.safetensors",
+        lambda: safetensors_with({"a": described([10**12])}, b""),
+        "header does not describe its content",
+    ),
+    "safetensors with a header larger than the file": (
+        "huge.safetensors",
+        lambda: (2**60).to_bytes(8, "little") + b"{}",
+        "nor whole safetensors",
+    ),
+    "our own format with settings of a network beyond all measure": (
+        "huge.safetensors",
+        lambda: pack({"a": torch.ones(1)}, own_header(width=10**9)),
+        "header does not describe a network",
+    ),
+    "our own format with weights of another network": (
+        "mine.safetensors",
+        lambda: pack({"a": torch.ones(1)}, own_header()),
+        "is not of this network",
+    ),
+    "our own format cut off": (
+        "mine.safetensors",
+        lambda: cut_off(weights_bytes(small("denoising", "nafnet"))),
+        "header does not describe its content",
+    ),
+    "a checkpoint cut off": (
+        "model_deraining.pth",
+        lambda: cut_off(saved(deraining().state_dict())),
+        "damaged or cut off",
+    ),
+    "a legacy checkpoint cut off": (
+        "model_deraining.pth",
+        lambda: cut_off(saved(deraining().state_dict(), zipped=False)),
+        "damaged or cut off",
+    ),
+    "a checkpoint with a flipped bit": (
+        "model_deraining.pth",
+        lambda: one_bit_flipped(saved(deraining().state_dict())),
+        "damaged",
+    ),
+    "weights of a network that nobody knows here": (
+        "resnet.pth",
+        lambda: saved({"conv1.weight": torch.ones(64, 3, 7, 7)}),
+        "holds no weights of MPRNet, NAFNet, Restormer",
+    ),
+    "a weight that is not a number": (
+        "model_deraining.pth",
+        lambda: saved({"a": torch.tensor([1.0, float("nan")])}),
+        "infinite or not a number",
+    ),
+}
+
+
+def described(shape: list[int]) -> dict[str, object]:
+    return {"dtype": "F32", "shape": shape, "data_offsets": [0, 4 * math.prod(shape)]}
+
+
+def own_header(**other: int) -> dict[str, object]:
+    settings = asdict(ARCHITECTURES["nafnet"].small) | other
+    return {
+        "format": WEIGHTS_FORMAT,
+        "task": "denoising",
+        "architecture": "nafnet",
+        "settings": settings,
+    }
+
+
+@pytest.fixture
+def refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> Callable[[Path], str]:
+    """The one sentence of `ensir models add`, which must write nothing at all."""
+
+    def add(path: Path) -> str:
+        before = sorted(folder.parent.rglob("*"))
+        assert main(["models", "add", str(path)]) == 2
+        said = capsys.readouterr()
+        assert not said.out and said.err.startswith(f"ensir: {path.name} ")
+        assert said.err.count("\n") == 1 and str(folder.parent) not in said.err
+        assert sorted(folder.parent.rglob("*")) == before
+        return said.err
+
+    return add
+
+
+@pytest.mark.parametrize(("name", "content", "sentence"), BAD.values(), ids=BAD)
+def test_a_bad_file_is_refused_in_a_sentence_and_nothing_is_written(
+    refused: Callable[[Path], str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    content: Callable[[], bytes],
+    sentence: str,
+) -> None:
+    monkeypatch.setattr(module, "find_spec", lambda package: None)  # with or without spandrel
+    data = content()
+    (tmp_path / name).write_bytes(data)
+    tracemalloc.start()
+    try:
+        assert sentence in refused(tmp_path / name)
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    # The file, once more the storages of its tensors, and what Python itself needs: never what a
+    # header claims.
+    assert most < 3 * len(data) + 8 * 2**20
+
+
+def test_a_file_over_the_limit_is_refused_unread(
+    refused: Callable[[Path], str], tmp_path: Path
+) -> None:
+    for name in ("large.pth", "large.safetensors"):
+        with (tmp_path / name).open("wb") as file:
+            file.truncate(MOST_CHECKPOINT_BYTES + 1)  # no disk is taken for what was not written
+        assert "more than 2048 MB, the limit here" in refused(tmp_path / name)
+
+
+class Harmful:
+    """What a pickle makes an unpickler call."""
+
+    def __init__(self, trace: Path) -> None:
+        self.trace = trace
+
+    def __reduce__(self) -> tuple[Callable[[str], int], tuple[str]]:
+        return os.system, (f"touch {self.trace}",)
+
+
+@pytest.mark.parametrize("inside", ["alone", "beside the weights", "as a weight"])
+@pytest.mark.parametrize("container", ["zip", "legacy", "pickle"])
+def test_no_code_in_a_file_is_run(
+    refused: Callable[[Path], str], tmp_path: Path, container: str, inside: str
+) -> None:
+    trace = tmp_path / "trace"
+    harmful, weights = Harmful(trace), deraining().state_dict()
+    value = {
+        "alone": harmful,
+        "beside the weights": {"state_dict": weights, "optimizer": harmful},
+        "as a weight": {**weights, "tail.weight": harmful},
+    }[inside]
+    path = tmp_path / "model_deraining.pth"
+    data = pickle.dumps(value) if container == "pickle" else saved(value, container == "zip")
+    path.write_bytes(data)
+    words = "neither of torch.save" if container == "pickle" else r"system"
+    assert words in refused(path)
+    assert not trace.exists()
+    pickle.loads(pickle.dumps(harmful))  # an unpickler would have
+    assert trace.exists()

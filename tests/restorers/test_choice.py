@@ -6,7 +6,7 @@ import pytest
 
 from ensir.errors import InputError
 from ensir.restorers import RESTORERS
-from ensir.restorers.choice import chosen
+from ensir.restorers.choice import chosen, chosen_of_offered, offered_for
 from ensir.restorers.network import NetworkRestorer
 from ensir.restorers.precomputed import PrecomputedOutput
 from ensir.restorers.self_ensemble import SelfEnsemble
@@ -65,3 +65,44 @@ def test_what_is_not_there_is_said(said: str, task: str | None, sentence: str) -
 def test_a_name_given_twice_is_refused() -> None:
     with pytest.raises(InputError, match="median is named twice"):
         chosen(["median", "Median"], "0")
+
+
+@pytest.fixture
+def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Kept outputs: of MambaIR, and some in a folder that is called like a filter."""
+    monkeypatch.setenv("ENSIR_WEIGHTS", str(tmp_path))
+    for model in ("MambaIR", "median"):
+        (tmp_path / "outputs" / model).mkdir(parents=True)
+    return tmp_path / "outputs"
+
+
+def test_what_is_kept_is_offered_beside_what_runs_here(kept: Path) -> None:
+    expected = {**RESTORERS, "MambaIR": PrecomputedOutput(kept / "MambaIR", "0")}
+    assert offered_for("0") == expected
+    assert offered_for(None) == RESTORERS
+
+
+def test_of_what_is_offered_names_are_taken_as_they_are(kept: Path) -> None:
+    names = ["MambaIR", "median"]
+    found = chosen_of_offered(names, "0")
+    assert found == {name: offered_for("0")[name] for name in names} and list(found) == names
+    eightfold = chosen_of_offered(names, "0", self_ensemble=True)
+    assert list(eightfold) == ["MambaIR", "median ×8"]
+    assert eightfold["MambaIR"] == found["MambaIR"]
+
+
+@pytest.mark.parametrize(
+    ("names", "picture", "sentence"),
+    [
+        (["Median"], "0", "no restorer 'Median': there are non-local means"),
+        (["outputs:MambaIR"], "0", "no restorer 'outputs:MambaIR'"),
+        (["median", "median"], "0", "median is named twice"),
+        (["MambaIR"], None, "MambaIR is a folder of outputs, .* this one was changed here"),
+        (["magic"], None, "no restorer 'magic'"),
+    ],
+)
+def test_other_names_are_refused(
+    kept: Path, names: list[str], picture: str | None, sentence: str
+) -> None:
+    with pytest.raises(InputError, match=sentence):
+        chosen_of_offered(names, picture)

@@ -20,9 +20,8 @@ from ensir.restorers.mprnet import (
     SMALL,
     MPRNet,
     MPRNetSettings,
-    settings_of,
-    state_dict_for,
 )
+from ensir.restorers.mprnet_weights import state_dict_for
 from tests.conftest import SHARED
 
 LAYOUTS = SHARED / "golden" / "mprnet_state_dicts.json"
@@ -222,17 +221,6 @@ def test_the_first_stage_sees_quarters_in_reading_order_and_joins_them_again() -
     assert torch.equal(mprnet._join(mprnet._join(quarters, dim=3), dim=2), image)
 
 
-def test_channel_attention_follows_its_equation() -> None:
-    torch.manual_seed(3)
-    attention = mprnet.ChannelAttention(8, reduction=4).double()
-    features = picture(2, 8, 3, 5, dtype=torch.float64)
-    narrow, wide = (attention.conv_du[place].weight.detach()[:, :, 0, 0] for place in (0, 2))
-    for sample, result in zip(features, attention(features).detach(), strict=True):
-        average = sample.sum((1, 2)) / 15
-        scale = 1 / (1 + torch.exp(-(wide @ (narrow @ average).clamp(min=0))))
-        torch.testing.assert_close(result, sample * scale[:, None, None], rtol=1e-12, atol=0)
-
-
 @pytest.mark.parametrize("cabs", [1, 3])
 def test_the_convolutions_reach_as_far_as_stated_and_no_further(cabs: int) -> None:
     settings = MPRNetSettings(features=4, scale_unet=4, scale_orsnet=4, cabs=cabs)
@@ -256,73 +244,6 @@ def test_attention_makes_every_pixel_depend_on_the_far_corner() -> None:
     width = 8 * (settings.reach // 4)
     assert width > settings.reach
     assert columns_read(network, width, column=0)[-1] == width - 1
-
-
-@pytest.mark.parametrize("prefix", ["", "module."])
-@pytest.mark.parametrize("task", PUBLISHED)
-def test_the_task_is_told_by_the_first_weight(task: str, prefix: str) -> None:
-    weights = {prefix + name: it for name, it in on_meta(PUBLISHED[task]).state_dict().items()}
-    assert settings_of(weights) == PUBLISHED[task]
-
-
-def test_our_own_small_network_is_told_by_its_width() -> None:
-    assert settings_of(on_meta(SMALL).state_dict()) == SMALL
-
-
-def test_weights_of_no_known_network_are_refused() -> None:
-    with pytest.raises(InputError, match=r"hold 'shallow_feat1.0.weight', got 1 names without it"):
-        settings_of({"intro.weight": torch.zeros(1)})
-    with pytest.raises(InputError, match=r"rows 96 \(deblurring\).*got \(13, 3, 3, 3\)"):
-        settings_of({"shallow_feat1.0.weight": torch.zeros(13, 3, 3, 3)})
-    with pytest.raises(InputError, match=r"got \(\)"):
-        settings_of({"shallow_feat1.0.weight": torch.tensor(1.0)})
-    with pytest.raises(InputError, match="got 0 names"):
-        settings_of({})
-
-
-def of_file(settings: MPRNetSettings, prefix: str = "") -> dict[str, Tensor]:
-    """Weights as a file holds them: separate copies of the slope."""
-    state = make(settings, seed=5).state_dict()
-    return {prefix + name: tensor.clone() for name, tensor in state.items()}
-
-
-@pytest.mark.parametrize("prefix", ["", "module."])
-@pytest.mark.parametrize("copies", ["all", "one"])
-def test_files_with_one_slope_or_all_copies_and_any_prefix_load(prefix: str, copies: str) -> None:
-    weights = of_file(TINY, prefix)
-    slopes = [name for name, tensor in weights.items() if tensor.shape == (1,)]
-    kept = slopes if copies == "all" else slopes[7:8]
-    for name in slopes:
-        weights[name].fill_(0.125)
-        if name not in kept:
-            del weights[name]
-    network = MPRNet(TINY)
-    network.load_state_dict(state_dict_for(TINY, weights))
-    for name, tensor in weights.items():
-        assert torch.equal(network.state_dict()[name.removeprefix(prefix)], tensor)
-    assert all(
-        slope.item() == 0.125 for slope in network.state_dict().values() if slope.shape == (1,)
-    )
-
-
-def test_weights_that_do_not_fit_are_refused_with_what_was_expected() -> None:
-    def refuse(weights: dict[str, Tensor], sentence: str) -> None:
-        with pytest.raises(InputError, match=sentence):
-            state_dict_for(TINY, weights)
-
-    whole = of_file(TINY)
-    slopes = [name for name, tensor in whole.items() if tensor.shape == (1,)]
-    without = {name: tensor for name, tensor in whole.items() if not name.startswith("sam12")}
-    refuse(without, r"has 226 weights, 'sam12.conv1.weight' and 2 more not given")
-    refuse(whole | {"head.weight": torch.zeros(1)}, "got 'head.weight' besides")
-    refuse(
-        whole | {"tail.weight": torch.zeros(3, 5, 3, 3)},
-        r"'tail.weight' of shape \(3, 12, 3, 3\), got \(3, 5, 3, 3\)",
-    )
-    refuse(whole | {slopes[4]: torch.tensor([0.3])}, "37 equal copies, got 2 different ones")
-    refuse(whole | {slopes[4]: torch.tensor(0.25)}, r"of shape \(1,\), got \(\)")
-    refuse({n: it for n, it in whole.items() if n not in slopes}, "and 36 more not given")
-    refuse({}, "and 225 more not given")
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Networks restore pictures of any size, in tiles without seams, and can be watched and stopped."""
 
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
@@ -168,6 +169,40 @@ def test_progress_rises_to_the_count_of_the_tiles_and_a_stop_is_honoured_before_
     assert steps == [1, 2]
 
 
+@pytest.mark.parametrize("architecture", list(ARCHITECTURES))
+def test_a_stop_is_heard_within_a_tile_before_the_next_layer(architecture: str) -> None:
+    ran: list[str] = []
+
+    def watched() -> nn.Module:
+        network = make(architecture)
+        for name, layer in network.named_modules():
+            if isinstance(layer, nn.Conv2d):
+                layer.register_forward_hook(lambda *_, called=name: ran.append(called))
+        return network
+
+    one, image = restorer(watched), sample(40, 48)
+    restored(one, image)
+    layers = len(ran)
+    for most in (1, layers // 2, layers - 1):
+        ran.clear()
+        with pytest.raises(Cancelled):
+            one.restore(image, lambda done, total: None, lambda most=most: len(ran) >= most)
+        assert len(ran) == most
+    ran.clear()
+    restored(one, image)  # who was stopped before says nothing of the next
+    assert len(ran) == layers
+
+
+def test_a_stop_is_for_the_work_of_one_thread_alone() -> None:
+    one, image = restorer(partial(make, "nafnet")), sample(40, 48)
+    expected = restored(one, image)
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        goes_on = [pool.submit(restored, one, image) for _ in range(4)]
+        stopped = pool.submit(one.restore, image, lambda done, total: None, lambda: True)
+        assert isinstance(stopped.exception(), Cancelled)
+        assert all(torch.equal(job.result(), expected) for job in goes_on)
+
+
 def test_the_picture_is_enlarged_for_a_network_that_fills_it_in() -> None:
     image = sample(9, 15)
     assert torch.equal(restored(restorer(Identity, scale=4), image), larger(image, 4))
@@ -215,6 +250,25 @@ def test_a_gpu_that_runs_out_of_memory_gets_smaller_tiles_and_then_the_cpu_takes
     assert tried == [*(("cuda", 128 >> halved) for halved in range(4)), ("cpu", 128)]
 
 
+def test_what_a_gpu_takes_whole_the_cpu_takes_in_tiles_where_it_has_less_memory(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tried = []
+
+    def full(self: NetworkRestorer, device: torch.device, tile: int, *rest: Any) -> Tensor:  # noqa: ANN401
+        tried.append((device.type, tile))
+        raise torch.OutOfMemoryError
+
+    whole = 1000 * 100 * 150
+    memory = {"cuda": 2 * whole, "cpu": whole}
+    monkeypatch.setattr(NetworkRestorer, "_restored_on", full)
+    monkeypatch.setattr(module, "best_device", lambda: torch.device("cuda"))
+    monkeypatch.setattr(module, "memory_of", lambda device: memory[device.type])
+    with pytest.raises(InputError, match="does not fit into the memory"):
+        restored(restorer(Identity, tile=64, bytes_per_pixel=1000), sample(100, 150))
+    assert tried == [*(("cuda", 150 >> halved) for halved in range(4)), ("cpu", 64)]
+
+
 def test_a_machine_without_memory_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*rest: object) -> None:
         raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried")
@@ -239,6 +293,15 @@ def test_a_network_is_made_once_and_the_last_few_are_kept() -> None:
         loaded(one, cpu)
     assert made == list(range(module.MOST_NETWORKS + 1))
     assert loaded.cache_info().currsize <= module.MOST_NETWORKS
+
+
+def test_a_network_that_makes_no_numbers_makes_no_candidate() -> None:
+    class Overflowing(Identity):
+        def forward(self, picture: Tensor) -> list[Tensor]:
+            return [picture / 0 * 0]
+
+    with pytest.raises(InputError, match="toy makes no numbers of this picture"):
+        restored(restorer(Overflowing), sample(20, 30))
 
 
 @pytest.mark.parametrize("wrong", [torch.zeros(3, 4, 4), torch.zeros(1, 4, 4, dtype=torch.uint8)])

@@ -7,7 +7,7 @@ import torch
 
 from ensir.errors import Cancelled, InputError
 from ensir.images import write_image
-from ensir.restorers.precomputed import PrecomputedOutput
+from ensir.restorers.precomputed import PrecomputedOutput, kept_outputs
 from tests.conftest import make_pictures
 
 CANDIDATES, PICTURE = make_pictures(1, 2)
@@ -45,6 +45,30 @@ def test_a_missing_or_doubled_output_is_said_without_a_folder(outputs: Path) -> 
 def test_an_output_of_another_size_is_refused(outputs: Path) -> None:
     with pytest.raises(InputError, match="0 is 20 × 24 pixels and its output in MambaIR 24 × 24"):
         PrecomputedOutput(outputs, "0").restore(PICTURE[:, :, :20], watch, lambda: False)
+
+
+def test_whether_there_is_an_output_is_told_without_reading_it(outputs: Path) -> None:
+    (outputs / "broken.png").write_bytes(b"")
+    (outputs / "7.txt").write_bytes(b"")
+    there = {name: PrecomputedOutput(outputs, name).is_there for name in ("0", "broken", "7", "")}
+    assert there == {"0": True, "broken": True, "7": False, "": False}
+    assert PrecomputedOutput(outputs, "").count == 3
+    assert not PrecomputedOutput(outputs / "nowhere", "0").is_there
+
+
+def test_folders_of_outputs_lie_in_the_weights_folder(
+    outputs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ENSIR_WEIGHTS", str(outputs.parent))
+    assert kept_outputs("1") == {}
+    (outputs.parent / "outputs").mkdir()
+    outputs.rename(outputs.parent / "outputs" / "MambaIR")
+    for name in (".hidden", "DGUNet", "x" * 81):
+        (outputs.parent / "outputs" / name).mkdir()
+    (outputs.parent / "outputs" / "notes.txt").write_text("no folder")
+    found = kept_outputs("1")
+    assert list(found) == ["DGUNet", "MambaIR"]
+    assert torch.equal(found["MambaIR"].restore(PICTURE, watch, lambda: False), CANDIDATES[1])
 
 
 def test_a_stop_is_honoured(outputs: Path) -> None:
