@@ -5,11 +5,15 @@ from torch import Tensor
 
 from ensir.palettes import (
     CANDIDATE_COLOURS,
-    CANDIDATE_SYMBOLS,
+    COLOUR_TABLES,
+    INFERNO,
+    ORIGIN_COLOURS,
     candidate_colours,
-    coloured_candidates,
-    coloured_errors,
+    colour_stops,
+    colour_table,
+    coloured,
     coloured_gains,
+    coloured_places,
     coloured_weights,
     error_scale,
     gain_scale,
@@ -41,7 +45,7 @@ def test_a_higher_weight_is_lighter() -> None:
 
 
 def test_a_larger_error_is_lighter() -> None:
-    light = luminance(coloured_errors(LEVELS)[:, 0].T)
+    light = luminance(coloured(LEVELS, INFERNO)[:, 0].T)
     assert (light[::4].diff() > 0).all()
     assert light[0] < 0.001
     assert light[-1] > 0.9
@@ -65,7 +69,7 @@ def test_gains_are_blue_losses_red_and_neither_grey() -> None:
 
 def test_candidates_have_their_own_colours_and_begin_again_after_the_last() -> None:
     places = torch.arange(10, dtype=torch.uint8).reshape(1, 10)
-    picture = coloured_candidates(places)
+    picture = coloured_places(places, candidate_colours(10))
     expected = torch.stack([levels(colour) for colour in candidate_colours(10)])
     assert torch.equal(picture[:, 0].T.long(), expected)
     assert candidate_colours(10) == [*CANDIDATE_COLOURS, *CANDIDATE_COLOURS[:2]]
@@ -90,12 +94,11 @@ def test_the_scale_runs_from_the_colour_of_0_to_that_of_1() -> None:
     ends = [levels(colour) for colour in weight_scale(256)]
     assert torch.equal(torch.stack(ends), coloured_weights(LEVELS)[:, 0].T.long())
     ends = [levels(colour) for colour in error_scale(256)]
-    assert torch.equal(torch.stack(ends), coloured_errors(LEVELS)[:, 0].T.long())
+    assert torch.equal(torch.stack(ends), coloured(LEVELS, INFERNO)[:, 0].T.long())
 
 
-def test_candidates_are_told_apart_by_colour_and_by_symbol() -> None:
-    assert len(CANDIDATE_COLOURS) == len(CANDIDATE_SYMBOLS) == 8
-    assert len(set(CANDIDATE_SYMBOLS)) == 8
+def test_candidates_are_told_apart_by_colour() -> None:
+    assert len(CANDIDATE_COLOURS) == 8
     for one, other in itertools.combinations(CANDIDATE_COLOURS, 2):
         # Levels, over the three channels: 60 is a difference seen at once between two patches.
         assert (levels(one) - levels(other)).abs().sum() >= 60
@@ -107,3 +110,29 @@ def test_candidate_colours_stand_out_from_a_light_and_a_dark_page() -> None:
         own = luminance(levels(colour))
         assert (light + 0.05) / (own + 0.05) >= 2.0
         assert (own + 0.05) / (dark + 0.05) >= 2.0
+
+
+def test_tables_go_by_their_names_and_have_256_colours() -> None:
+    for name in COLOUR_TABLES:
+        table = colour_table(name)
+        assert (table.shape, table.dtype) == ((256, 3), torch.uint8)
+        assert torch.equal(coloured(LEVELS, name)[:, 0].T, table)
+        first, last = colour_stops(name, 2)
+        assert torch.equal(levels(first), table[0].long())
+        assert torch.equal(levels(last), table[255].long())
+
+
+def test_cividis_is_lighter_where_there_is_more_and_goes_from_blue_to_yellow() -> None:
+    colours = colour_table("cividis").long()
+    assert (luminance(colours)[::4].diff() > 0).all()
+    assert colours[0].argmax() == 2 and colours[255, 2] < 100 < colours[255, 0]
+    # Blue and yellow alone: red and green stay close, so that no kind of colour-blindness mixes it.
+    assert (colours[:, 0] - colours[:, 1]).abs().max() < 60
+
+
+def test_places_have_their_own_colours_and_origins_differ_in_lightness() -> None:
+    picture = coloured_places(torch.tensor([[2, 0]]), ORIGIN_COLOURS)
+    assert torch.equal(picture[:, 0, 0].long(), levels(ORIGIN_COLOURS[2]))
+    assert torch.equal(picture[:, 0, 1].long(), levels(ORIGIN_COLOURS[0]))
+    light = luminance(torch.stack([levels(colour) for colour in ORIGIN_COLOURS]))
+    assert light.diff().max() < -0.1
