@@ -1,8 +1,16 @@
 """Files are written whole or not at all."""
 
+import errno
 import hashlib
+import io
 import os
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -47,6 +55,81 @@ def test_a_full_disk_is_one_sentence_and_leaves_no_part(
     ):
         write_whole(tmp_path / "table", b"new")
     assert names(tmp_path) == []
+
+
+def test_a_disk_that_fills_at_any_step_leaves_what_was_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The steps are opening, each write, flush, sync and renaming, in turn until all succeed."""
+    path, steps, fails_at = tmp_path / "table", 0, 0
+
+    def counted(call: Callable[..., Any]) -> Callable[..., Any]:
+        def step(*arguments: Any, **named: Any) -> Any:  # noqa: ANN401
+            nonlocal steps
+            steps += 1
+            if steps == fails_at:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return call(*arguments, **named)
+
+        return step
+
+    class Filling(io.FileIO):
+        """Takes six bytes at a time, so that there are many steps."""
+
+        @counted
+        def write(self, data: memoryview) -> int:
+            return super().write(data[:6])
+
+    @counted
+    def opened(part: Path, mode: str) -> io.BufferedWriter:
+        return io.BufferedWriter(Filling(part, mode.removesuffix("b")))
+
+    write_whole(path, b"old")
+    new, refused = bytes(range(256)), 0
+    for fails_at in range(1, 99):
+        steps = 0
+        with monkeypatch.context() as patched:
+            patched.setattr(Path, "open", opened)
+            patched.setattr(os, "fsync", counted(os.fsync))
+            patched.setattr(os, "replace", counted(os.replace))
+            try:
+                write_whole(path, new)
+            except InputError as error:
+                refused += 1
+                assert "No space left on device" in str(error)
+        assert names(tmp_path) == ["table"]
+        if steps < fails_at:
+            break
+        assert path.read_bytes() in (b"old", new)
+    assert refused >= 40 and path.read_bytes() == new
+
+
+WRITING = """
+import sys
+from pathlib import Path
+from ensir.files import write_whole
+for round in range(10**9):
+    write_whole(Path(sys.argv[1]), bytes([round % 256]) * 10**6)
+    print(flush=True)
+"""
+KILLS = 5 * int(os.environ.get("ENSIR_FUZZ", "1"))  # 40 times as many are the 200 of a release
+
+
+def test_a_writer_that_is_killed_leaves_a_whole_file(tmp_path: Path) -> None:
+    path, draw = tmp_path / "table", random.Random(1)
+    for _ in range(KILLS):
+        writer = subprocess.Popen(
+            [sys.executable, "-c", WRITING, path], stdout=subprocess.PIPE, cwd=tmp_path.anchor,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        )  # fmt: skip
+        with writer:
+            assert writer.stdout is not None
+            writer.stdout.readline()  # it writes now
+            time.sleep(draw.uniform(0, 0.05))
+            writer.kill()
+        data = path.read_bytes()
+        assert len(data) == 10**6 and len(set(data)) == 1
+    assert all(name == "table" or name.endswith(".part") for name in names(tmp_path))
 
 
 @pytest.mark.parametrize("place", ["missing/table", "folder", "file/table"])

@@ -13,10 +13,11 @@ import torch
 from PIL import Image, PngImagePlugin
 from torch import Tensor
 
-from ensir import images
+from ensir import decoding, images
 from ensir.errors import InputError
 from ensir.images import (
     PICTURE_ENDINGS,
+    decode_with,
     encode_png,
     read_image,
     read_picture,
@@ -24,6 +25,12 @@ from ensir.images import (
 )
 
 KINDS = {"png": "PNG", "jpg": "JPEG", "webp": "WEBP", "tif": "TIFF", "bmp": "BMP"}
+
+
+@pytest.fixture(autouse=True)
+def decoded_here() -> None:
+    """Other tests of this run may have opened the app, which has pictures decoded elsewhere."""
+    decode_with(None)
 
 
 @pytest.fixture
@@ -360,7 +367,7 @@ def test_a_picture_too_large_for_memory_says_so(
         raise MemoryError
 
     picture.save(tmp_path / "photo.png")
-    monkeypatch.setattr(images, "_decode", refuse)
+    monkeypatch.setattr(decoding, "_decoded", refuse)
     assert "does not fit into memory" in refusal(tmp_path / "photo.png")
 
 
@@ -405,6 +412,28 @@ def test_a_result_is_only_written_under_the_name_of_a_png(tmp_path: Path) -> Non
     with pytest.raises(InputError, match=r"let its name end in \.png"):
         write_image(tmp_path / "result.jpg", torch.zeros(3, 1, 1, dtype=torch.uint8))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_another_decoder_takes_the_bytes_and_gives_the_picture(
+    tmp_path: Path, picture: Image.Image
+) -> None:
+    picture.save(tmp_path / "photo.png")
+    seen = []
+
+    def decoder(data: bytes) -> decoding.Decoded:
+        seen.append(data)
+        if len(seen) > 1:
+            raise InputError("is refused elsewhere")
+        return decoding.decode(data, 1000)
+
+    decode_with(decoder)
+    try:
+        assert torch.equal(read_image(tmp_path / "photo.png"), levels(picture))
+        assert refusal(tmp_path / "photo.png") == "photo.png is refused elsewhere"
+    finally:
+        decode_with(None)
+    assert seen == 2 * [(tmp_path / "photo.png").read_bytes()]
+    assert torch.equal(read_image(tmp_path / "photo.png"), levels(picture))
 
 
 def test_every_ending_is_of_a_kind_that_is_read(tmp_path: Path, picture: Image.Image) -> None:

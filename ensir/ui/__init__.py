@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import os
-import shutil
-import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+from ensir.ui.temp_folder import private_folder
 
 if TYPE_CHECKING:
     import gradio as gr
 
 # Read by Gradio when it is imported: no look-up leaves this machine, its calls to itself pass no
-# proxy, and visitors' pictures lie in a folder that is ours alone and goes when we go.
+# proxy, and visitors' pictures lie in a folder that is ours alone and goes when we go, inside the
+# one that was asked for.
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 os.environ.setdefault("NO_PROXY", "127.0.0.1,localhost")
-if "GRADIO_TEMP_DIR" not in os.environ:
-    os.environ["GRADIO_TEMP_DIR"] = tempfile.mkdtemp(prefix="ensir-")
-    atexit.register(shutil.rmtree, os.environ["GRADIO_TEMP_DIR"], ignore_errors=True)
+_asked_for = os.environ.get("GRADIO_TEMP_DIR")
+os.environ["GRADIO_TEMP_DIR"] = str(private_folder(Path(_asked_for) if _asked_for else None))
 # The package of a ZeroGPU Space wants to come before torch.
 with contextlib.suppress(ImportError):
     import spaces  # noqa: F401

@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from html import escape
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import gradio as gr
 
@@ -43,10 +43,27 @@ def say_input_errors(event: Callable[Parameters, Result]) -> Callable[Parameters
     return once
 
 
-def shown_error(error: InputError) -> gr.Error:
+def told(event: gr.EventData, **kinds: type) -> list[Any]:
+    """What an event says under these names, each of just the type it shall have.
+
+    Raises InputError for an event that no page of ours sends.
+    """
+    values = [getattr(event, name, None) for name in kinds]
+    if [type(value) for value in values] != list(kinds.values()):
+        raise InputError(
+            f"this click has no {', '.join(kinds)} as the page says it: reload the page"
+        )
+    return values
+
+
+class Refusal(gr.Error):
+    """A sentence of ours; other errors of Gradio may repeat all that was sent."""
+
+
+def shown_error(error: InputError) -> Refusal:
     """The sentence as a message on screen; Gradio would render markup in a name."""
     text = escape(str(error), quote=False)
-    return gr.Error(text, title="This cannot be used", print_exception=False)
+    return Refusal(text, title="This cannot be used", print_exception=False)
 
 
 @contextmanager

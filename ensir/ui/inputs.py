@@ -11,9 +11,10 @@ import gradio as gr
 from gradio.utils import get_upload_folder
 
 from ensir.errors import InputError
-from ensir.ui.errors import shown_error
+from ensir.ui.errors import Refusal, shown_error
 
 FOREIGN = "this file was not uploaded here: choose it again"
+UNFIT = "a field was sent a value that it cannot hold: set it again"
 
 
 def picture_input(**options: Any) -> gr.Image:  # noqa: ANN401 - handed on to Gradio
@@ -34,15 +35,30 @@ def file_input(**options: Any) -> gr.File:  # noqa: ANN401 - handed on to Gradio
 
 
 class GuardedBlocks(gr.Blocks):
-    """An app whose events take uploaded files only.
+    """An app whose events take as many values as they have fields, and uploaded files only.
 
-    Gradio itself would fetch an address before any function or component of ours is called, and
-    end any other path in an error without a sentence.
+    Gradio itself would fetch an address before any function or component of ours is called, end
+    any other path in an error without a sentence, and describe its objects where a value lacks or
+    does not fit.
     """
 
     async def preprocess_data(self, block_fn: Any, inputs: list[Any], *others: Any) -> Any:  # noqa: ANN401
+        refuse_another_number(inputs, len(block_fn.inputs))
         refuse_foreign_files(inputs)
-        return await super().preprocess_data(block_fn, inputs, *others)
+        try:
+            return await super().preprocess_data(block_fn, inputs, *others)
+        except Refusal:
+            raise
+        except Exception:  # Gradio's components raise a dozen kinds, with words for programmers
+            raise shown_error(InputError(UNFIT)) from None
+
+
+def refuse_another_number(values: list[object], wanted: int) -> None:
+    """Refuses what an event was sent if it has more or fewer values than its fields."""
+    if len(values) != wanted:
+        raise shown_error(
+            InputError(f"{wanted} values are wanted here, got {len(values)}: send one for each")
+        )
 
 
 def refuse_foreign_files(value: object) -> None:

@@ -2,12 +2,13 @@ import inspect
 import logging
 import re
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import gradio as gr
 import pytest
 
 from ensir.errors import InputError
-from ensir.ui.errors import say_input_errors
+from ensir.ui.errors import say_input_errors, told
 
 pytestmark = pytest.mark.filterwarnings("default")
 
@@ -107,3 +108,11 @@ def test_a_wrapped_event_keeps_its_signature() -> None:
         assert inspect.signature(wrapped) == inspect.signature(event)
         assert wrapped.__annotations__ == event.__annotations__
     assert inspect.isgeneratorfunction(say_input_errors(steps))
+
+
+def test_what_an_event_says_has_just_the_types_it_shall_have() -> None:
+    click = SimpleNamespace(x=3, name="A")
+    assert told(click, x=int, name=str) == [3, "A"]
+    for forged in (SimpleNamespace(), SimpleNamespace(x=True), SimpleNamespace(x=3.0)):
+        with pytest.raises(InputError, match="this click has no x as the page says it"):
+            told(forged, x=int)

@@ -6,7 +6,14 @@ import gradio as gr
 import pytest
 
 from ensir.errors import InputError
-from ensir.ui.inputs import FOREIGN, file_input, picture_input, require_inside, uploaded
+from ensir.ui.inputs import (
+    FOREIGN,
+    file_input,
+    picture_input,
+    refuse_another_number,
+    require_inside,
+    uploaded,
+)
 
 pytestmark = pytest.mark.filterwarnings("default")  # pandas and others warn at their import
 
@@ -107,6 +114,13 @@ def test_both_fields_refuse_other_files_and_do_not_say_where_they_are(
 def test_a_value_without_a_path_is_refused() -> None:
     with pytest.raises(gr.Error, match="not uploaded here"):
         uploaded(None)
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_another_number_of_values_is_refused(count: int) -> None:
+    refuse_another_number([None, None], 2)
+    with pytest.raises(gr.Error, match=f"^'2 values are wanted here, got {count}: send one"):
+        refuse_another_number([None] * count, 2)
 
 
 def test_a_changed_field_is_as_strict() -> None:
