@@ -28,10 +28,11 @@ them.
 (Arbelaez, Maire, Fowlkes, Malik, TPAMI 2011), for research and education, and so are the weights.
 
 **Trained on** 350 photographs of BSDS500, its train and test parts but for every eighth by name, in
-steps of 4 crops of 64 × 64 pixels, turned and mirrored: Charbonnier loss and a tenth of the
-absolute difference of the Fourier coefficients, AdamW, a cosine after 200 steps of warm-up,
-averaged weights. The networks of a task are trained for the same number of steps, from different
-seeds.
+steps of 4 crops of 64 × 64 pixels (for deblurring, after the first 1,000 steps, 2 of 96 × 96),
+turned and mirrored: Charbonnier loss and a tenth of the absolute difference of the Fourier
+coefficients, AdamW, a cosine after 200 steps of warm-up, averaged weights. The networks of a task
+start from different seeds and are meant to be trained for the same number of steps; where the
+tables show fewer for one, it has not caught up yet.
 
 **Judged on** the 50 photographs left out: 128 × 128 pixels in the middle of each, degraded as the
 column says, RGB, whole levels.

@@ -31,9 +31,11 @@ def test_checks_go_from_light_to_heavy(task: str) -> None:
 
 
 @pytest.mark.parametrize("task", RECIPES)
-def test_a_batch_can_be_made_of_photos_of_the_size_of_the_smallest_used(task: str) -> None:
+def test_a_batch_can_be_made_of_photos_that_just_hold_a_crop(task: str) -> None:
     recipe = RECIPES[task]
-    degraded, clean = batch([CROP], recipe.degrade, recipe.crops, seed=0, step=0)
+    wide = recipe.crops.side + 2 * recipe.crops.margin
+    photo = CROP.repeat(1, 2, 2)[:, :wide, :wide]
+    degraded, clean = batch([photo], recipe.degrade, recipe.crops, seed=0, step=0)
     assert clean.shape == (recipe.crops.count, 3, recipe.crops.side, recipe.crops.side)
     assert degraded.shape == clean.shape and not torch.equal(degraded, clean)
 
