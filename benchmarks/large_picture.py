@@ -23,13 +23,14 @@ from ensir.ensemble.levels import levels_of
 from ensir.images import read_image, write_image
 from ensir.tasks import TASKS
 from ensir.ui.downloads import DOWNLOADS
-from ensir.ui.events import RESTORE, on_refit, on_run
+from ensir.ui.events import FIRST_MAPS, RESTORE, on_refit, on_run
 from ensir.ui.example import PICTURE, RESTORERS, TASK
+from ensir.ui.layers import ALL
 from ensir.ui.reference import SAMPLE
 
 assert ensir.ui
 
-VIEW = ("fused", "input", "fused", "weights", "mean", None, None, "green")
+VIEW = (FIRST_MAPS, ALL, None, None, "green")
 GIB = 2**20  # the kernel counts KiB
 
 
@@ -49,12 +50,12 @@ def steps(picture: str) -> Iterator[tuple[str, Callable[[], object]]]:
 
     def run() -> None:
         harm = (TASK, True, TASKS[TASK].usual)
-        chosen = (RESTORE, picture, *harm, list(RESTORERS), None, False, None, 1)
-        *_, outputs = on_run(*chosen, SAMPLE, None, 16, "em", *VIEW)
+        chosen = (RESTORE, picture, *harm, list(RESTORERS), False, None, False, None, 1)
+        *_, outputs = on_run(*chosen, SAMPLE, None, 16, "em", 1, *VIEW)
         found.append(outputs[0])
 
     yield "degrade, restore, fuse and score", run
-    yield "another bin width", lambda: on_refit(found[0], 1, 1, SAMPLE, None, 32, "em", *VIEW)
+    yield "another bin width", lambda: on_refit(found[0], 1, 1, SAMPLE, None, 32, "em", 1, *VIEW)
     for label, make in DOWNLOADS.items():
         yield label.removeprefix("↓ "), lambda make=make: make(found[0])
 

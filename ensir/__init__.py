@@ -16,9 +16,12 @@ if TYPE_CHECKING:
     from ensir.ensemble.fusion import Fusion
     from ensir.ensemble.lookup_table import LookupTable, Origin, Provenance
     from ensir.errors import Cancelled, InputError
-    from ensir.fitting import fit_lookup_table, fit_statistics, gather_reference_set
+    from ensir.fitting import fit_lookup_table, fit_pictures, fit_statistics
+    from ensir.gathering import gather_pictures, gather_reference_set
+    from ensir.held_out import leave_one_out
+    from ensir.methods import Choices
     from ensir.metrics import psnr, ssim
-    from ensir.reference_set import ReferenceSet, ReferenceStatistics
+    from ensir.reference_set import ReferencePictures, ReferenceSet, ReferenceStatistics
     from ensir.restorers import RESTORERS, Restorer
     from ensir.statistics_files import read_statistics, write_statistics
     from ensir.table_files import read_table, write_table
@@ -42,10 +45,15 @@ _HOME = {
     "Cancelled": "ensir.errors",
     "InputError": "ensir.errors",
     "fit_lookup_table": "ensir.fitting",
+    "fit_pictures": "ensir.fitting",
     "fit_statistics": "ensir.fitting",
-    "gather_reference_set": "ensir.fitting",
+    "gather_pictures": "ensir.gathering",
+    "gather_reference_set": "ensir.gathering",
+    "leave_one_out": "ensir.held_out",
+    "Choices": "ensir.methods",
     "psnr": "ensir.metrics",
     "ssim": "ensir.metrics",
+    "ReferencePictures": "ensir.reference_set",
     "ReferenceSet": "ensir.reference_set",
     "ReferenceStatistics": "ensir.reference_set",
     "RESTORERS": "ensir.restorers",
@@ -61,20 +69,25 @@ __all__ = [
     "BinStatistics",
     "Bins",
     "Cancelled",
+    "Choices",
     "Fusion",
     "InputError",
     "LookupTable",
     "Origin",
     "Provenance",
+    "ReferencePictures",
     "ReferenceSet",
     "ReferenceStatistics",
     "Restorer",
     "average",
     "fit_lookup_table",
+    "fit_pictures",
     "fit_statistics",
+    "gather_pictures",
     "gather_reference_set",
     "gather_statistics",
     "inverse_mse",
+    "leave_one_out",
     "psnr",
     "read_statistics",
     "read_table",

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
@@ -48,6 +49,15 @@ def several(*flags: str, what: str, **options: object) -> Argument:
     return argument(*flags, nargs="+", help=what, **options)
 
 
+def number_or_auto(kind: type[int] | type[float], text: str) -> float | str:
+    """A number, or the word that leaves the choice to pictures left out of the fit."""
+    try:
+        return text if text == "auto" else kind(text)
+    except ValueError:
+        what = "a whole number" if kind is int else "a number"
+        raise argparse.ArgumentTypeError(f"{what} or auto, got {text!r:.80}") from None
+
+
 TABLE = argument(
     "table", type=Path, metavar="TABLE", help="a table, .safetensors or a released .pth"
 )
@@ -68,16 +78,37 @@ COMMANDS: dict[str, Command] = {
                 "reference",
                 type=Path,
                 metavar="REFERENCE",
-                help="a folder with gt and one folder for each candidate, or a statistics file",
+                help="a folder with gt and one folder for each candidate (16 bits count as the "
+                "nearest of 8, grey as three equal colours), or a file of fit, merge or reference",
             ),
             CANDIDATES,
             argument(
                 "--bin-width",
-                type=int,
+                type=partial(number_or_auto, int),
                 metavar="LEVELS",
-                help="1 to 256 (32; that of a statistics file, or a multiple)",
+                help="1 to 256 (32; that of a statistics file, or a multiple), or auto",
             ),
-            argument("--method", default="em", help="em or published (%(default)s)"),
+            argument("--method", default="em", help="em, published or least-squares (%(default)s)"),
+            argument(
+                "--trust",
+                type=partial(number_or_auto, float),
+                metavar="SHARE",
+                help="from 0, averaging, to 1, all that the reference set says, or auto "
+                "(1; 0.5 for least-squares)",
+            ),
+            argument(
+                "--ridge",
+                type=partial(number_or_auto, float),
+                metavar="PIXELS",
+                help="what the channel's weights count as in a bin set of least-squares, or auto "
+                "(20)",
+            ),
+            argument(
+                "--back-off",
+                type=float,
+                metavar="PIXELS",
+                help="the same for em, which then fits bin sets of fewer than 100 pixels too",
+            ),
             argument(
                 "--first-weights",
                 default="released",
@@ -90,6 +121,16 @@ COMMANDS: dict[str, Command] = {
                 what="where EM starts instead, one weight for each candidate",
             ),
             argument("--device", default="cpu", help="cpu, cuda, ... (%(default)s)"),
+            argument(
+                "--workers",
+                type=int,
+                default=1,
+                metavar="N",
+                help="processes that read the pictures, by Dask (%(default)s)",
+            ),
+            argument(
+                "--scheduler", metavar="ADDRESS", help="a Dask cluster that sees the same folder"
+            ),
             argument(
                 *OUTPUT, type=Path, metavar="FILE", required=True, help="the table, .safetensors"
             ),
@@ -112,6 +153,17 @@ COMMANDS: dict[str, Command] = {
                 "--crop",
                 action="store_true",
                 help="crop candidates of different sizes to what all have, top left",
+            ),
+            argument(
+                "--soft",
+                action="store_true",
+                help="interpolate the weights between bin sets: no steps at the edges of bins",
+            ),
+            argument(
+                "--reference",
+                type=Path,
+                metavar="FILE",
+                help="what the table was fitted from, to say whether the picture is like it",
             ),
             argument(
                 "--weights", type=Path, metavar="FILE", help="also write the weight maps, .npz"
@@ -145,6 +197,46 @@ COMMANDS: dict[str, Command] = {
             ),
         ),
     ),
+    "league": Command(
+        "report who fuses best on pictures that nobody was fitted on",
+        commands.league,
+        (
+            argument("reference", type=Path, metavar="REFERENCE", help="a folder as fit takes it"),
+            several(
+                "--candidates",
+                metavar="NAME",
+                what="their folders, in order (all but gt and lq)",
+            ),
+            argument(
+                "--against",
+                type=Path,
+                metavar="FOLDER",
+                help="fuse these pictures instead of leaving out each of the reference in turn",
+            ),
+            several(
+                "--contestants",
+                metavar="NAME",
+                what="average, zzpm, inverse-mse, bagging, adaboost, random-forest, extra-trees, "
+                "gradient-boosting, histogram-gradient-boosting, em, published, least-squares, "
+                "least-squares-half, oracle-pixels, oracle-weights (all of them)",
+            ),
+            argument(
+                "--pixels",
+                type=int,
+                default=100_000,
+                metavar="N",
+                help="of one channel that regressors are fitted to (%(default)s)",
+            ),
+            argument(
+                *OUTPUT,
+                type=Path,
+                metavar="FILE",
+                action="append",
+                required=True,
+                help="the report, .html, .md or .csv; may be said several times",
+            ),
+        ),
+    ),
     "show": Command(
         "say what a table or a statistics file is and holds",
         commands.show,
@@ -166,6 +258,39 @@ COMMANDS: dict[str, Command] = {
             several("statistics", type=Path, metavar="STATISTICS", what="files of fit or merge"),
             argument(
                 *OUTPUT, type=Path, metavar="FILE", required=True, help="their sum, .safetensors"
+            ),
+        ),
+    ),
+    "reference": Command(
+        "say what each picture of a reference set does to the others; add or remove some",
+        commands.reference,
+        (
+            argument(
+                "reference",
+                type=Path,
+                metavar="REFERENCE",
+                help="a folder as fit takes it, or a file that this command has written",
+            ),
+            CANDIDATES,
+            several(
+                "--add",
+                type=Path,
+                default=[],
+                metavar="FOLDER",
+                what="folders or files whose pictures are added",
+            ),
+            several("--remove", default=[], metavar="NAME", what="pictures that are left out"),
+            argument(
+                "--method",
+                default="least-squares",
+                help="of the tables that judge: em, published or least-squares (%(default)s)",
+            ),
+            argument("--bin-width", type=int, metavar="LEVELS", help="of those tables (32)"),
+            argument(
+                *OUTPUT,
+                type=Path,
+                metavar="FILE",
+                help="the statistics of each picture, .safetensors: fit takes it, and auto works",
             ),
         ),
     ),

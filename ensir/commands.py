@@ -8,7 +8,7 @@ from __future__ import annotations
 from argparse import Namespace
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ensir.answers import Answer
 from ensir.errors import InputError
@@ -18,33 +18,44 @@ from ensir.progress import OnProgress
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from ensir.reference_set import ReferenceStatistics
+    from ensir.reference_set import ReferencePictures, ReferenceStatistics
     from ensir.restorers import Restorer
 
 Run = Callable[[Namespace, OnProgress], Answer]
 
 BIN_WIDTH = 32  # of statistics gathered without a word about it
+FIT_CHOICES = ("bin_width", "method", "prior", "first_weights", "trust", "ridge", "back_off")
 LONG = 30  # seconds: what is expected to take more is said before
 OWN, RELEASED = ".safetensors", ".pth"  # endings of tables
+UNFINISHED = ".unfinished" + OWN  # beside a table: the sums of a fit that was interrupted
 
 
 def fit(given: Namespace, on_progress: OnProgress) -> Answer:
     """Writes a table; beside it, if pictures were read, the statistics it was fitted from."""
     _check_output(given.output, [OWN], inputs=[given.reference])
+    from ensir import fit_pictures, fit_statistics, write_statistics
+    from ensir.reference_set import ReferencePictures
+    from ensir.summaries import about_table
+
+    choices = {name: getattr(given, name) for name in FIT_CHOICES}
     statistics = given.reference
     if given.reference.is_dir():
         statistics = given.output.with_suffix(".statistics" + OWN)
-        gathered = _gathered(given, on_progress)
+        unfinished = given.output.with_suffix(UNFINISHED)
+        gathered = _gathered(given, unfinished, on_progress)
+        if isinstance(gathered, ReferencePictures):
+            table = fit_pictures(gathered, **choices, on_progress=on_progress).table
+            write_statistics(gathered.total, statistics)
+        else:
+            table = fit_statistics(gathered, **choices).table
+            write_statistics(gathered, statistics)
+        unfinished.unlink(missing_ok=True)
     else:
-        gathered = _read_again(given)
-    from ensir import fit_statistics, write_statistics
-    from ensir.summaries import about_table
-
-    table = fit_statistics(
-        gathered, given.bin_width, given.method, given.prior, first_weights=given.first_weights
-    ).table
-    if statistics != given.reference:
-        write_statistics(gathered, statistics)
+        again = _read_again(given)
+        if isinstance(again, ReferencePictures):
+            table = fit_pictures(again, **choices, on_progress=on_progress).table
+        else:
+            table = fit_statistics(again, **choices).table
     table.save(given.output)
     return Answer({"table": given.output, "statistics": statistics, **about_table(table)})
 
@@ -52,7 +63,8 @@ def fit(given: Namespace, on_progress: OnProgress) -> Answer:
 def fuse(given: Namespace, on_progress: OnProgress) -> Answer:
     """Writes the fused picture, and the weight maps where asked for.
 
-    With 16 bits a colour if any candidate has them, and with the first one's transparency.
+    With 16 bits a colour if any candidate has them, and with the first one's transparency. The
+    notes say where the picture is not one for the table.
     """
     inputs = [given.table, *given.pictures]
     _check_output(given.output, [".png"], inputs)
@@ -62,14 +74,16 @@ def fuse(given: Namespace, on_progress: OnProgress) -> Answer:
     from ensir.ensemble.levels import deepest
     from ensir.images import fused_picture, write_image
     from ensir.intake import in_one_depth, take_in
+    from ensir.shift import shift_of
     from ensir.weight_files import weights_bytes
 
     table = read_table(given.table, given.names)
+    known = {} if given.reference is None else _known_of(given.reference, table.candidate_names)
     _check_order(given.pictures, table.candidate_names)
     pairs = list(zip(table.candidate_names, given.pictures, strict=True))
     taken = take_in(dict(pairs), crop=given.crop)
     candidates = in_one_depth(taken.pictures)
-    fusion = table.fuse(candidates)
+    fusion = table.fuse(candidates, soft=given.soft)
     fused = fused_picture(fusion.image, deepest(list(candidates.values())), taken.alpha)
     write_image(given.output, fused.values, fused.alpha)
     if given.weights is not None:
@@ -82,7 +96,7 @@ def fuse(given: Namespace, on_progress: OnProgress) -> Answer:
             "width": width,
             "height": height,
             "bits": 8 * fused.values.element_size(),
-            "notes": list(taken.notes),
+            "notes": [*taken.notes, *shift_of(candidates.values(), None, table, **known).warnings],
             "candidates": [{"candidate": name, "picture": path} for name, path in pairs],
         }
     )
@@ -110,16 +124,46 @@ def score(given: Namespace, on_progress: OnProgress) -> Answer:
     )
 
 
+def league(given: Namespace, on_progress: OnProgress) -> Answer:
+    """Writes who fuses best on pictures that nobody was fitted on, in the form of each ending."""
+    from ensir import ReferenceSet
+    from ensir.league.report import REPORTS, report, standing_row
+    from ensir.league.running import candidate_folders, run_league
+
+    for output in given.output:
+        _check_output(output, list(REPORTS), inputs=[])
+    candidates = given.candidates or candidate_folders(given.reference)
+    reference_set = ReferenceSet(given.reference, candidates)
+    judged = None if given.against is None else ReferenceSet(given.against, candidates)
+    held = run_league(
+        reference_set, judged, given.contestants, pixels=given.pixels, on_progress=on_progress
+    )
+    for output in given.output:
+        write_whole(output, report(held, output.suffix.lower()).encode())
+    about = {
+        "reports": given.output,
+        "candidates": held.candidate_names,
+        "pictures": len(held.pictures),
+        "best": held.winner.title,
+    }
+    rows = [standing_row(one) for one in held.standings]
+    return Answer(
+        values={**about, "standings": rows},
+        shown={**about, "gain": "PSNR RGB above averaging, dB", "standings": rows},
+    )
+
+
 def show(given: Namespace, on_progress: OnProgress) -> Answer:
     """Says what a table or a statistics file is and holds."""
     from ensir.ensemble.lookup_table import LookupTable
-    from ensir.statistics_files import STATISTICS_FORMAT
     from ensir.summaries import about_statistics, about_table
     from ensir.table_files import TABLE_FORMAT, is_released_table, read_reference
+    from ensir.tensor_files import format_of, read_file
 
     found = read_reference(given.file, given.names)
     if not isinstance(found, LookupTable):
-        return Answer({"format": STATISTICS_FORMAT, **about_statistics(found)})
+        form = format_of(read_file(given.file), shown_name(given.file))
+        return Answer({"format": form, **about_statistics(found)})
     form = "released table" if is_released_table(given.file) else TABLE_FORMAT
     return Answer({"format": form, **about_table(found)})
 
@@ -161,6 +205,44 @@ def merge(given: Namespace, on_progress: OnProgress) -> Answer:
     assert total is not None  # the command line asks for at least one
     write_statistics(total, given.output)
     return Answer({"statistics": given.output, **about_statistics(total)})
+
+
+def reference(given: Namespace, on_progress: OnProgress) -> Answer:
+    """Says what each picture of a reference set does to the others, with some added or removed.
+
+    What is gathered picture by picture is written where asked for.
+    """
+    if given.output is not None:
+        _check_output(given.output, [OWN], inputs=given.add)
+    from ensir.automatic import BIN_WIDTH as USUAL_WIDTH
+    from ensir.living_reference import influences, with_pictures, without
+    from ensir.methods import Choices
+    from ensir.statistics_files import write_pictures
+
+    pictures = _reference_pictures(given.reference, given.candidates, on_progress)
+    candidates = pictures.total.candidate_names
+    choices = Choices(given.method)
+    choices.check(len(candidates))
+    pictures = pictures if not given.remove else without(pictures, given.remove)
+    for path in given.add:
+        pictures = with_pictures(pictures, _reference_pictures(path, candidates, on_progress))
+    own = pictures.total.statistics.bins.width
+    width = given.bin_width or (own if USUAL_WIDTH % own else USUAL_WIDTH)
+    found = influences(pictures, choices, width, on_progress) if len(pictures.names) > 1 else ()
+    if given.output is not None:
+        write_pictures(pictures, given.output)
+    mean = sum(one.gain for one in found) / len(found) if found else None
+    about = {
+        "reference": given.output,
+        "candidates": candidates,
+        "pictures": len(pictures.names),
+        "method": given.method,
+        "trust": choices.own_trust,
+        "bin_width": width,
+        "gain": mean,
+        "outliers": [one.picture for one in found if one.outlier is not None],
+    }
+    return Answer({**about, "influences": [vars(one) for one in found]})
 
 
 def restore(given: Namespace, on_progress: OnProgress) -> Answer:
@@ -236,20 +318,21 @@ def models(given: Namespace, on_progress: OnProgress) -> Answer:
         columns = ("name", "task", "licence", "parameters")
         return Answer({"weights": output, **{key: getattr(added, key) for key in columns}})
     from ensir.restorers.classical import CLASSICAL
-    from ensir.restorers.weights_folder import listed
+    from ensir.restorers.precomputed import kept_outputs
+    from ensir.restorers.weights_folder import Listed, listed
+
+    def with_state(one: Restorer, state: str) -> Listed:
+        return Listed(one.name, one.task, one.parameters, None, one.licence, state)
 
     rows = [
-        {
-            "name": one.name,
-            "task": one.task,
-            "parameters": one.parameters,
-            "bytes": None,
-            "licence": one.licence,
-            "state": "built in",
-        }
-        for one in CLASSICAL
+        *(with_state(one, "built in") for one in CLASSICAL),
+        *listed(),
+        *(
+            with_state(one, f"outputs in the weights folder: {one.count}")
+            for one in kept_outputs().values()
+        ),
     ]
-    return Answer({"models": [*rows, *(one.row() for one in listed())]})
+    return Answer({"models": [one.row() for one in rows]})
 
 
 def train(given: Namespace, on_progress: OnProgress) -> Answer:
@@ -292,25 +375,76 @@ def app(given: Namespace, on_progress: OnProgress) -> Answer:
     return Answer({"app": "stopped"})
 
 
-def _gathered(given: Namespace, on_progress: OnProgress) -> ReferenceStatistics:
-    """The statistics of a folder of pictures; wrong choices are refused before it is read."""
+def _gathered(
+    given: Namespace, unfinished: Path, on_progress: OnProgress
+) -> ReferenceStatistics | ReferencePictures:
+    """The statistics of a folder, picture by picture where something is to be chosen by them.
+
+    Wrong choices are refused before it is read. The sums so far are in `unfinished`.
+    """
     if not given.candidates:
         there = sorted(path.name for path in given.reference.iterdir() if path.is_dir())
         raise InputError(
             f"{shown_name(given.reference)} holds {', '.join(there) or 'no folders'}: "
             "say by --candidates which are those of candidates, in the order of the table"
         )
-    from ensir import ReferenceSet, gather_reference_set
-    from ensir.fitting import check_choices
+    from ensir import Choices, ReferenceSet, gather_pictures, gather_reference_set
+    from ensir.automatic import NARROWEST
+    from ensir.methods import AUTO
 
-    check_choices(given.method, given.prior, given.first_weights, len(given.candidates))
+    choices = {name: getattr(given, name) for name in FIT_CHOICES}
+    width = choices.pop("bin_width")
+    Choices.of(**choices).check(len(given.candidates))
     _check_device(given.device)
+    reference_set = ReferenceSet(given.reference, given.candidates)
+    if AUTO in (width, given.trust, given.ridge):
+        narrow = {None: BIN_WIDTH, AUTO: NARROWEST}.get(width, width)
+        return gather_pictures(reference_set, narrow, given.device, on_progress)
+    width = BIN_WIDTH if width is None else width
+    if given.scheduler is not None or given.workers > 1:
+        from ensir.cluster import connected, gather_on
+
+        with connected(given.scheduler, given.workers) as client:
+            return gather_on(client, reference_set, width, on_progress)
     return gather_reference_set(
-        ReferenceSet(given.reference, given.candidates),
-        BIN_WIDTH if given.bin_width is None else given.bin_width,
-        given.device,
-        on_progress,
+        reference_set, width, given.device, on_progress, unfinished=unfinished
     )
+
+
+def _known_of(path: Path, candidates: Sequence[str]) -> dict[str, Any]:
+    """What `shift_of` takes of a reference set: its sums, and how far its pictures lie apart."""
+    from ensir.disagreement import TOLERATED, tolerated_by
+    from ensir.reference_set import ReferencePictures
+    from ensir.statistics_files import read_gathered
+
+    found = read_gathered(path).of_candidates(candidates)
+    if isinstance(found, ReferencePictures):
+        return {"reference": found.total.statistics, "tolerated": tolerated_by(found)}
+    return {"reference": found.statistics, "tolerated": TOLERATED}
+
+
+def _reference_pictures(
+    path: Path, candidates: Sequence[str] | None, on_progress: OnProgress
+) -> ReferencePictures:
+    """Reference pictures of a folder, in narrow bins, or of a file that keeps them apart."""
+    from ensir import ReferenceSet, gather_pictures
+    from ensir.reference_set import GROUND_TRUTH, ReferencePictures
+    from ensir.statistics_files import read_gathered
+
+    if path.is_dir():
+        if not candidates:
+            raise InputError(
+                f"{shown_name(path)} is a folder: say by --candidates which of its folders, "
+                f"beside {GROUND_TRUTH}, are those of candidates"
+            )
+        return gather_pictures(ReferenceSet(path, candidates), on_progress=on_progress)
+    found = read_gathered(path)
+    if not isinstance(found, ReferencePictures):
+        raise InputError(
+            f"{shown_name(path)} holds the sum of its pictures, none of which can be told from the "
+            "others again: use the folder, and -o to keep them apart"
+        )
+    return found.of_candidates(candidates) if candidates else found
 
 
 def _check_device(name: str) -> None:
@@ -322,10 +456,10 @@ def _check_device(name: str) -> None:
         raise InputError(f"this machine has no device {name}: leave it at cpu") from None
 
 
-def _read_again(given: Namespace) -> ReferenceStatistics:
-    from ensir import read_statistics
+def _read_again(given: Namespace) -> ReferenceStatistics | ReferencePictures:
+    from ensir.statistics_files import read_gathered
 
-    gathered = read_statistics(given.reference)
+    gathered = read_gathered(given.reference)
     return gathered.of_candidates(given.candidates) if given.candidates else gathered
 
 

@@ -54,13 +54,20 @@ TASKS = {
 }
 
 
+def task_of(name: str) -> Task:
+    """The task of a name. Raises InputError where there is none."""
+    if name not in tuple(TASKS):  # a list is no key, but can be compared
+        raise InputError(f"a task is {', '.join(TASKS)}; got {name!r:.80}")
+    return TASKS[name]
+
+
 def clean(picture: Tensor, task: str) -> Tensor:
     """As much of a picture (C, H, W), from the top left, as its degraded self can be held against:
     sides that are multiples of the task's scale.
 
     Raises InputError for an unknown task, and for a picture smaller than the scale.
     """
-    scale = _known(task).scale
+    scale = task_of(task).scale
     height, width = (side - side % scale for side in picture.shape[1:])
     if not height or not width:
         raise InputError(
@@ -76,10 +83,4 @@ def degraded(picture: Tensor, task: str, strength: float, seed: int) -> Tensor:
 
     Raises InputError for an unknown task and for a strength out of range.
     """
-    return _known(task).degrade(picture, strength, seed)
-
-
-def _known(task: str) -> Task:
-    if task not in tuple(TASKS):  # a list is no key, but can be compared
-        raise InputError(f"a task is {', '.join(TASKS)}; got {task!r:.80}")
-    return TASKS[task]
+    return task_of(task).degrade(picture, strength, seed)

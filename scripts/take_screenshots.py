@@ -1,4 +1,4 @@
-"""Takes the screenshots of the README: the app as it opens, in Chromium.
+"""Takes the screenshots of the README and of docs/: the app and its parts, in Chromium.
 
     python scripts/take_screenshots.py
 
@@ -9,9 +9,15 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
 
+from ensir.tasks import TASKS
 from ensir.ui import launch
 from ensir.ui.example import ASSETS
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 WAIT = 120_000  # milliseconds
@@ -19,19 +25,30 @@ WAIT = 120_000  # milliseconds
 
 @dataclass(frozen=True)
 class Shot:
-    """A screen, and what it shows at its top."""
+    """A screen, and how it is come to."""
 
-    file: str
-    width: int
-    height: int
-    theme: str
-    top: str  # a selector
+    path: Path
+    width: int = 1440
+    height: int = 1430
+    theme: str = "light"
+    top: str = "#title"  # a selector of what stands at its top
+    tabs: tuple[str, ...] = ()  # to be opened
+    example: tuple[str, int] | None = None  # a task, and which of our pictures is degraded for it
 
 
+DOCS = ASSETS.parent / "docs"
+TASK_SHOTS = tuple(Shot(DOCS / f"task_{task}.png", example=(task, 1)) for task in TASKS)
 SHOTS = (
-    Shot("screenshot.png", 1440, 1430, "light", "#title"),
-    Shot("screenshot_dark.png", 1440, 1430, "dark", "#title"),
-    Shot("screenshot_phone.png", 390, 1430, "light", "#frames"),
+    Shot(ASSETS / "screenshot.png"),
+    Shot(ASSETS / "screenshot_dark.png", theme="dark"),
+    Shot(ASSETS / "screenshot_phone.png", 390, theme="light", top="#viewer"),
+    Shot(DOCS / "maps.png", height=800, top="#whole"),
+    Shot(DOCS / "bin_sets.png", height=800, top="#whole", tabs=("Bin sets",)),
+    Shot(DOCS / "em_replay.png", height=900, top="#whole", tabs=("EM replay",)),
+    Shot(DOCS / "lookup_table.png", height=900, top="#whole", tabs=("Lookup table",)),
+    Shot(DOCS / "learn.png", 1280, 720, tabs=("Learn",)),
+    Shot(DOCS / "learn_dark_phone.png", 390, 1200, "dark", tabs=("Learn",)),
+    *TASK_SHOTS,
 )
 
 
@@ -51,11 +68,27 @@ def main() -> None:
             )
             page.set_default_timeout(WAIT)
             page.goto(f"{address}?__theme={shot.theme}", wait_until="domcontentloaded")
-            page.locator("#histogram .main-svg").first.wait_for()
+            page.locator("#viewer canvas").first.wait_for()
+            if shot.example is not None:
+                fuse_example(page, *shot.example)
+            for tab in shot.tabs:
+                page.get_by_role("tab", name=tab, exact=True).click()
             page.locator(shot.top).evaluate("part => part.scrollIntoView()")
-            page.wait_for_timeout(3000)  # for pictures that load when they come into view
-            page.screenshot(path=ASSETS / shot.file)
-            print(shot.file)
+            page.wait_for_timeout(4000)  # for pictures that load when they come into view
+            page.screenshot(path=shot.path)
+            page.close()
+            print(shot.path.name, flush=True)
+
+
+def fuse_example(page: Page, task: str, place: int) -> None:
+    """Chooses a task, takes an example for it, and waits until it is fused."""
+    page.get_by_label(task, exact=True).check()
+    page.wait_for_timeout(2000)  # until its base models are offered
+    page.locator("#examples button.thumbnail-item").nth(place).click()
+    page.locator("#stop").get_by_text("Stop").wait_for()
+    page.wait_for_timeout(1000)
+    page.wait_for_function("!document.querySelector('#stop').disabled")
+    page.wait_for_function("document.querySelector('#stop').disabled")
 
 
 if __name__ == "__main__":

@@ -583,7 +583,7 @@ BAD_TABLES = (
 
 def bad_width(value: object, in_parser: bool = False) -> tuple[BadInput, BadInput]:
     """A bin width that neither a fit nor statistics of width 8 can take."""
-    unparsed = rf"argument --bin-width: invalid int value: '{value}': see ensir fit --help"
+    unparsed = rf"argument --bin-width: a whole number or auto, got '{value}': see ensir fit --help"
     refused = rf"a bin is 1 to 256 levels wide, got {value!r}"
     joined = rf"bins of width 8 join to multiples of 8 only, got {value!r}"
     name = f"a bin width of {value}"
@@ -629,26 +629,26 @@ BAD_CHOICES = (
         "an unknown method",
         (Role.METHOD,),
         lambda: "magic",
-        r"a method is em or published, got 'magic'",
+        r"a method is em, published or least-squares, got 'magic'",
     ),
     BadInput(
         "no method",
         (Role.METHOD,),
         lambda: None,
-        r"a method is em or published, got '?None'?",  # a word on the command line
+        r"a method is em, published or least-squares, got '?None'?",  # a word on the command line
     ),
     BadInput(
         "a list of methods",
         (Role.METHOD,),
         lambda: ["em"],
         None,
-        r"a method is em or published, got \['em'\]",
+        r"a method is em, published or least-squares, got \['em'\]",
     ),
     BadInput(
         "an unknown base model",
         (Role.MODELS,),
         lambda: ["median", "magic"],
-        r"no restorer 'magic': there are [\w -]+(, [\w -]+)*",
+        r"no restorer 'magic': there are [\w -]+(, [\w -]+)* and \d+ more",
     ),
     BadInput(
         "a single base model",

@@ -180,6 +180,8 @@ def visit(bad: BadInput, role: Role, uploads: Path) -> dict[str, Any]:
         "file": None,
         "bin_width": TABLE_WIDTH,
         "method": "em",
+        "trust": 1,
+        "soft": False,
     }
     restore = {"start": RESTORE, "picture": candidates[0]}
     own_truth = {"source": OWN_TRUTH, "truth": truth}
@@ -211,17 +213,18 @@ def events_given(role: Role, values: dict[str, Any], events: ModuleType) -> list
 
 def called(event: Event, values: dict[str, Any], events: ModuleType) -> object:
     """What an event answers to a page with these values, whatever else the page holds."""
+    from ensir.ui.events import FIRST_MAPS
+    from ensir.ui.layers import ALL
+
     truth = None if values["truth"] is None else PICTURES[1]
     page = {
         "comparison": compare(dict(zip(NAMES, PICTURES[0], strict=True)), truth=truth),
         "inputs": 1,
         "fused_inputs": 1,
         "crop": False,
-        "layer": "fused",
-        "left": "average",
-        "right": "fused",
-        "map_kind": "weights",
-        "map_channel": "mean",
+        "eightfold": False,
+        "map_kind": FIRST_MAPS,
+        "map_channel": ALL,
         "x": 0,
         "y": 0,
         "channel": "green",
@@ -231,7 +234,7 @@ def called(event: Event, values: dict[str, Any], events: ModuleType) -> object:
     if event is events.on_truth:  # the rest is handed on
         weights_and_view = list(inspect.signature(events.on_refit).parameters)[3:]
         taken = [*taken[:4], *weights_and_view]
-    answer = event(*(page[name] for name in taken if name in page))
+    answer = event(*(page[name] for name in taken if name != "progress"))
     return list(answer) if inspect.isgenerator(answer) else answer
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from ensir.cluster import connected, gather_on
 from ensir.errors import Cancelled, InputError
-from ensir.fitting import gather_reference_set
+from ensir.gathering import gather_reference_set
 from ensir.images import write_image
 from ensir.reference_set import ReferenceSet
 from ensir.statistics_files import statistics_bytes

@@ -51,9 +51,24 @@ def run(code: str) -> str:
     ).stdout
 
 
-@pytest.mark.parametrize("name", ["torch", "gradio", "numpy", "cv2", "PIL", "skimage", "plotly"])
+HEAVY = ["torch", "gradio", "numpy", "numba", "cv2", "PIL", "skimage", "plotly", "matplotlib"]
+
+
+@pytest.mark.parametrize("name", HEAVY)
 def test_importing_ensir_imports_nothing_heavy(name: str) -> None:
     assert run(f"import sys, ensir; print({name!r} in sys.modules)").strip() == "False"
+
+
+def test_the_command_line_says_what_it_can_do_without_anything_heavy() -> None:
+    code = (
+        "import contextlib, io, sys\n"
+        "from ensir.__main__ import main\n"
+        "with contextlib.suppress(SystemExit), contextlib.redirect_stdout(io.StringIO()) as said:\n"
+        "    main(['--help'])\n"
+        "assert 'fuse' in said.getvalue()\n"
+        f"print(sorted(set({HEAVY}) & set(sys.modules)))"
+    )
+    assert run(code).strip() == "[]"
 
 
 def test_asking_for_a_name_imports_its_module_alone() -> None:
@@ -86,8 +101,10 @@ def test_the_ensemble_imports_torch_errors_limits_and_itself() -> None:
     at_fault = []
     for path in sorted((PACKAGE / "ensemble").rglob("*.py")):
         for name in imported(path):
+            compiled = place(path).startswith("ensemble/kernels/")
             allowed = (
                 name.split(".")[0] in {"torch", *sys.stdlib_module_names}
+                or (compiled and name.split(".")[0] in {"numba", "numpy"})
                 or name in {"ensir.errors", "ensir.limits"}
                 or name.startswith("ensir.ensemble")
                 or (place(path), name) in STATED_EXCEPTIONS
@@ -95,6 +112,15 @@ def test_the_ensemble_imports_torch_errors_limits_and_itself() -> None:
             if not allowed:
                 at_fault.append((place(path), name))
     assert not at_fault
+
+
+def test_numba_is_imported_by_compiled_kernels_alone() -> None:
+    users = {
+        place(path)
+        for path in modules()
+        if any(name.split(".")[0] == "numba" for name in imported(path))
+    }
+    assert users and all(user.startswith("ensemble/kernels/cpu_") for user in users)
 
 
 def test_the_upward_import_stands_inside_a_function() -> None:
@@ -154,7 +180,8 @@ def test_every_test_file_mirrors_a_module() -> None:
             continue
         name = relative.name.removeprefix("test_")
         homes = [PACKAGE / relative.parent / other for other in (name, f"__{name[:-3]}__.py")]
-        if not any(home.is_file() for home in homes):
+        component = PACKAGE / relative.parent / name[:-3]  # a folder tested as one
+        if not component.is_dir() and not any(home.is_file() for home in homes):
             strays.append(relative.as_posix())
     assert not strays
 

@@ -20,6 +20,8 @@ from ensir import (
     write_statistics,
 )
 from ensir.__main__ import COMMANDS, main
+from ensir.ensemble.bin_statistics import gather_statistics
+from ensir.ensemble.bins import Bins
 from ensir.ensemble.levels import in_depth, levels_of
 from ensir.files import digest
 from ensir.images import read_image, read_picture, write_image
@@ -29,6 +31,7 @@ from ensir.restorers.registry import entry_of
 from ensir.restorers.self_ensemble import SelfEnsemble
 from ensir.restorers.weights import load_weights
 from tests.conftest import make_pictures
+from tests.restorers.test_mprnet import VALUES, golden_weights, layouts, needs_golden
 
 NAMES = ("A", "B", "C")
 Ask = Callable[..., dict[str, object]]
@@ -203,6 +206,7 @@ def test_a_released_table_is_converted_both_ways_and_fuses_alike(
     assert "name 3 in order" in refused("convert", released, back)
     said = ask("convert", released, back, "--names", *NAMES)
     assert (said["method"], said["candidates"]) == ("released", list(NAMES))
+    assert said["expected_error"] is None
     assert ask("show", released, "--names", *NAMES)["format"] == "released table"
     # Released weights are float32.
     assert torch.equal(read_table(back).weights.float(), read_table(table).weights.float())
@@ -248,6 +252,10 @@ def test_show_says_what_a_table_and_its_statistics_hold(
     for over in ("cells", "pixels", "diagonal_cells"):
         # Each cell's weights add up to 1, and so do their means.
         assert sum(one[over] for one in said["mean_weights"]) == pytest.approx(1, abs=1e-12)
+    pictures = [ReferenceSet(folder, NAMES)[place] for place in range(4)]
+    fused = torch.stack([read_table(table).fuse(candidates).image for candidates, _ in pictures])
+    error = (fused.double() - torch.stack([truth for _, truth in pictures])).square().mean().sqrt()
+    assert said["expected_error"] == pytest.approx(float(error), rel=1e-5)  # float32
     found = ask("show", table.with_suffix(".statistics.safetensors"))
     assert found["cells"]["enough_pixels"] == said["cells"]["fitted"]
     assert found["cells"]["too_few_pixels"] == said["cells"]["prior"]
@@ -277,16 +285,70 @@ def test_bad_choices_are_refused_before_a_picture_is_read(folder: Path, refused:
         picture.write_bytes(b"no picture")
     output = folder.parent / "t.safetensors"
     fit = ["fit", folder, "--candidates", *NAMES, "-o", output]
-    assert "a method is em or published, got 'magic'" in refused(*fit, "--method", "magic")
+    assert "a method is em, published or least-squares, got 'magic'" in refused(
+        *fit, "--method", "magic"
+    )
     assert "first weights are" in refused(*fit, "--first-weights", "none")
     assert "add up to 1, got 0.9" in refused(*fit, "--prior", 0.1, 0.2, 0.6)
     assert "a prior has 3 numbers" in refused(*fit, "--prior", 0.4, 0.6)
     assert "1 to 256 levels wide, got 0" in refused(*fit, "--bin-width", 0)
-    assert "invalid int value" in refused(*fit, "--bin-width", "wide")
+    assert "a whole number or auto, got 'wide'" in refused(*fit, "--bin-width", "wide")
+    assert "a number or auto, got 'much'" in refused(*fit, "--trust", "much")
+    assert "trust is a number from 0 to 1, got 2.0" in refused(*fit, "--trust", 2)
+    assert "a ridge is for least-squares" in refused(*fit, "--ridge", "auto")
+    assert "a back-off is for em" in refused(*fit, "--method", "published", "--back-off", 20)
     assert "no device abacus" in refused(*fit, "--device", "abacus")
     assert "ends in .safetensors" in refused(*fit[:-1], folder.parent / "t.txt")
     assert "a folder that exists" in refused(*fit[:-1], folder / "no" / "t.safetensors")
     assert "is not a PNG" in refused(*fit)
+
+
+def test_fit_by_least_squares_takes_trust_and_ridge(folder: Path, ask: Ask) -> None:
+    output = folder.parent / "table.safetensors"
+    said = ask(
+        "fit", folder, "--candidates", *NAMES, "--method", "least-squares", "--trust", 0.25,
+        "--ridge", 50, "-o", output,
+    )  # fmt: skip
+    assert (said["method"], said["trust"], said["ridge"]) == ("least-squares", 0.25, 50)
+    assert said["first_weights"] is None and said["cells"]["prior"] == 0
+    expected = fit_lookup_table(
+        ReferenceSet(folder, NAMES), method="least-squares", trust=0.25, ridge=50
+    )
+    assert torch.equal(read_table(output).weights, expected.weights)
+    assert ask("show", output)["trust"] == 0.25
+
+
+def test_fit_backs_off_when_asked_to(folder: Path, ask: Ask) -> None:
+    output = folder.parent / "table.safetensors"
+    said = ask("fit", folder, "--candidates", *NAMES, "--back-off", 20, "-o", output)
+    assert (said["method"], said["back_off"], said["cells"]["prior"]) == ("em", 20, 0)
+
+
+def test_fit_says_what_auto_chose(
+    folder: Path, ask: Ask, refused: Refused, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = folder.parent / "table.safetensors"
+    fit = ["fit", folder, "--candidates", *NAMES, "--method", "least-squares", "-o", output]
+    auto = ["--bin-width", "auto", "--trust", "auto", "--ridge", "auto"]
+    said = ask(*fit, *auto)
+    table = read_table(output)
+    assert said["bin_width"] == table.bins.width and said["trust"] == table.provenance.trust
+    assert said["chosen"] == table.provenance.chosen
+    assert said["chosen"].startswith(f"bin width {said['bin_width']}, trust {said['trust']:g}, ")
+    beside = output.with_suffix(".statistics.safetensors")
+    assert read_statistics(beside).statistics.bins.width == 8  # finer ones were not tried
+    assert main([*map(str, fit), *auto]) == 0
+    assert "dB over averaging, the mean of 4 pictures" in capsys.readouterr().out
+    # Added up, no picture can be left out any more.
+    again = ["fit", beside, "--method", "least-squares", "-o", folder.parent / "t.safetensors"]
+    assert "statistics have added up" in refused(*again, "--trust", "auto")
+    ask(*again, "--trust", 0.25, "--bin-width", 64)
+
+
+def test_a_trust_of_its_own_is_chosen_at_the_usual_width(folder: Path, ask: Ask) -> None:
+    output = folder.parent / "table.safetensors"
+    said = ask("fit", folder, "--candidates", *NAMES, "--trust", "auto", "-o", output)
+    assert said["bin_width"] == 32 and said["chosen"].startswith("trust ")
 
 
 def test_wrong_folders_are_refused_by_name(folder: Path, refused: Refused) -> None:
@@ -523,6 +585,38 @@ def test_restore_does_what_the_authors_demo_does(
         assert (found.alpha is None) == (name != "clear.png")
 
 
+@needs_golden
+@pytest.mark.parametrize("zipped", [True, False], ids=["zip", "legacy"])
+def test_restore_gives_what_the_published_network_gives(
+    ask: Ask, tmp_path: Path, weights: Path, zipped: bool
+) -> None:
+    # What was published has no whole levels: it vouches for the network, the network for levels.
+    state = golden_weights(layouts()["deraining"]["tensors"])
+    network = MPRNet(DERAINING)
+    network.load_state_dict(state)
+    with np.load(VALUES) as golden, torch.inference_mode():
+        picture = torch.from_numpy(golden["full_deraining_input"])
+        published = torch.from_numpy(golden["full_deraining_stage3"])
+        torch.testing.assert_close(
+            network.double()(picture[None].double())[0][0], published, rtol=0, atol=1e-10
+        )
+        levels = levels_of(255 * picture)
+        expected = levels_of(255 * network(levels[None].double() / 255)[0][0].clamp(0, 1).float())
+    content = {"state_dict": {f"module.{name}": it for name, it in state.items()}}
+    torch.save(content, weights / "model_deraining.pth", _use_new_zipfile_serialization=zipped)
+    find_restorers()
+    (tmp_path / "in").mkdir()
+    write_image(tmp_path / "in" / "0.png", levels)
+    ask(
+        "restore", "--models", "mprnet", "--task", "deraining",
+        "--input_dir", tmp_path / "in", "--result_dir", tmp_path / "out",
+    )  # fmt: skip
+    found = read_image(tmp_path / "out" / "0.png")
+    # Single precision: a value at half a level may round the other way.
+    assert (found.int() - expected.int()).abs().max() <= 1
+    assert (found != expected).float().mean() < 0.01
+
+
 def test_restore_refuses_half_a_choice(
     folder: Path, refused: Refused, tmp_path: Path, weights: Path
 ) -> None:
@@ -557,6 +651,28 @@ def test_outputs_of_other_programs_are_restorers_by_name(
             assert torch.equal(read_image(out / name / picture.name), wanted)
 
 
+def test_the_shared_outputs_are_fused_by_a_released_table(
+    ask: Ask, tmp_path: Path, shared: Path
+) -> None:
+    names, picture = ("MPRNet", "Restormer", "DGUNet"), "GOPR0372_07_00-000051.png"
+    pictures = shared / "ensir_reference" / "deblurring"
+    for name in (*names, "lq"):  # crops: of the whole everything is the same, and takes longer
+        (tmp_path / name).mkdir()
+        crop = read_image(pictures / name / picture)[:, 300:420, 500:700]
+        write_image(tmp_path / name / picture, crop)
+    models = [f"outputs:{tmp_path / name}" for name in names]
+    out, fused = tmp_path / "restored", tmp_path / "fused.png"
+    ask("restore", tmp_path / "lq" / picture, "--models", *models, "-o", out)
+    table = shared / "ensir_luts" / "weight_GoPro_MPRNet_Restormer_DGUNet_b32_rgb.pth"
+    restored = [out / name / picture for name in names]
+    maps = tmp_path / "weights.npz"
+    ask("fuse", table, *restored, "--names", *names, "-o", fused, "--weights", maps)
+    candidates = torch.stack([read_image(tmp_path / name / picture) for name in names])
+    expected = levels_of(read_table(table, names).fuse(candidates).image)
+    assert torch.equal(read_image(fused), expected)
+    assert maps.is_file()
+
+
 def test_restore_averages_over_eight_views_when_asked(
     folder: Path, ask: Ask, tmp_path: Path
 ) -> None:
@@ -589,6 +705,10 @@ def test_models_lists_what_is_here_and_what_could_be(ask: Ask, weights: Path) ->
     assert here == list(RESTORERS)
     assert all({"name", "task", "licence", "bytes", "state"} <= set(one) for one in rows)
     assert {one["state"].split(":")[0] for one in rows} == {"built in", "not there"}
+    (weights / "outputs" / "MambaIR").mkdir(parents=True)
+    (weights / "outputs" / "MambaIR" / "0.png").write_bytes(b"")
+    kept = ask("models")["models"][-1]
+    assert kept["name"] == "MambaIR" and kept["state"] == "outputs in the weights folder: 1"
 
 
 def test_models_adds_a_checkpoint(
@@ -672,3 +792,119 @@ def test_models_gets_a_file_whose_hash_is_known(
     said = ask("models", "get", "MPRNet deraining")
     assert said["weights"] == str(weights / "model_deraining.pth")
     assert "MPRNet deraining" in RESTORERS
+
+
+def test_reference_keeps_pictures_apart_and_says_what_each_does(
+    folder: Path, ask: Ask, tmp_path: Path
+) -> None:
+    kept, fewer, again = (tmp_path / f"{name}.safetensors" for name in ("kept", "fewer", "again"))
+    said = ask("reference", folder, "--candidates", *NAMES, "-o", kept)
+    assert [one["picture"] for one in said["influences"]] == ["0", "1", "2", "3"]
+    assert (said["bin_width"], said["method"], said["trust"]) == (32, "least-squares", 0.5)
+    assert said["gain"] == pytest.approx(sum(one["gain"] for one in said["influences"]) / 4)
+    less = ask("reference", kept, "--remove", "1", "3", "-o", fewer)
+    assert [one["picture"] for one in less["influences"]] == ["0", "2"]
+    for name in ("0", "2"):  # what stays, and would be there twice
+        for part in (*NAMES, "gt"):
+            (folder / part / f"{name}.png").unlink()
+    whole = ask("reference", fewer, "--add", folder, "-o", again)
+    assert whole["pictures"] == 4 and whole["gain"] == pytest.approx(said["gain"])
+    assert ask("show", again)["format"] == "ensir reference pictures 1"
+    assert ask("show", again)["cells"] == ask("show", kept)["cells"]
+
+
+def test_reference_writes_its_own_file_anew(folder: Path, ask: Ask, tmp_path: Path) -> None:
+    kept = tmp_path / "kept.safetensors"
+    ask("reference", folder, "--candidates", *NAMES, "-o", kept)
+    assert ask("reference", kept, "--remove", "0", "-o", kept)["pictures"] == 3
+    alone = ask("reference", kept, "--remove", "1", "2", "-o", kept)
+    assert alone["pictures"] == 1 and alone["influences"] == [] and alone["gain"] is None
+
+
+def test_auto_from_a_reference_file_is_auto_from_its_folder(
+    folder: Path, ask: Ask, tmp_path: Path
+) -> None:
+    kept = tmp_path / "kept.safetensors"
+    ask("reference", folder, "--candidates", *NAMES, "-o", kept)
+    how = ("--method", "least-squares", "--bin-width", "auto", "--trust", "auto", "-o")
+    one, other = tmp_path / "one.safetensors", tmp_path / "other.safetensors"
+    from_file = ask("fit", kept, *how, one)
+    from_folder = ask("fit", folder, "--candidates", *NAMES, *how, other)
+    assert from_file["chosen"] == from_folder["chosen"] is not None
+    assert torch.equal(read_table(one).weights, read_table(other).weights)
+    plain = ask("fit", kept, "--candidates", "C", "A", "--bin-width", 64, "-o", one)
+    assert plain["candidates"] == ["C", "A"] and plain["bin_width"] == 64
+
+
+def test_reference_refuses_what_it_cannot_do(
+    folder: Path, ask: Ask, refused: Refused, tmp_path: Path
+) -> None:
+    kept, out = tmp_path / "kept.safetensors", tmp_path / "out.safetensors"
+    assert "say by --candidates" in refused("reference", folder, "-o", out)
+    ask("reference", folder, "--candidates", *NAMES, "-o", kept)
+    assert "no picture called x" in refused("reference", kept, "--remove", "x", "-o", out)
+    assert "a picture called 0 already" in refused("reference", kept, "--add", folder, "-o", out)
+    assert "a method is" in refused("reference", kept, "--method", "best", "-o", out)
+    ask("fit", folder, "--candidates", *NAMES, "-o", tmp_path / "t.safetensors")
+    total = tmp_path / "t.statistics.safetensors"
+    assert "holds the sum of its pictures" in refused("reference", total, "-o", out)
+
+
+def test_fuse_looks_up_softly_when_asked_to(
+    folder: Path, table: Path, ask: Ask, tmp_path: Path
+) -> None:
+    pictures = pictures_of(folder)
+    ask("fuse", table, *pictures, "--soft", "-o", tmp_path / "soft.png")
+    candidates = torch.stack([read_image(path) for path in pictures])
+    expected = read_table(table).fuse(candidates, soft=True).image
+    assert torch.equal(read_image(tmp_path / "soft.png"), levels_of(expected))
+
+
+def test_fuse_notes_a_picture_that_is_unlike_the_reference_set(
+    folder: Path, table: Path, ask: Ask, tmp_path: Path
+) -> None:
+    statistics = table.with_suffix(".statistics.safetensors")
+    kept = tmp_path / "kept.safetensors"
+    ask("reference", folder, "--candidates", *NAMES, "-o", kept)
+    odd = []
+    for place, (name, image) in enumerate(zip(NAMES, make_pictures(0, 3, bias=80)[0], strict=True)):
+        odd.append(tmp_path / f"{place}-{name}.png")
+        write_image(odd[-1], image)
+    for reference in (statistics, kept):
+        how = ("--reference", reference, "-o", tmp_path / "fused.png")
+        assert ask("fuse", table, *pictures_of(folder), *how)["notes"] == []
+        notes = ask("fuse", table, *odd, *how)["notes"]
+        assert any("differ from each other otherwise" in note for note in notes)
+
+
+@pytest.mark.parametrize("grey", [False, True])
+@pytest.mark.parametrize("bits", [8, 16])
+def test_grey_and_16_bit_pictures_are_fitted_and_fused(
+    ask: Ask, tmp_path: Path, grey: bool, bits: int
+) -> None:
+    """Sums are of the nearest 8-bit levels, grey counts as three equal channels."""
+    depth = torch.uint16 if bits == 16 else torch.uint8
+    values: dict[str, torch.Tensor] = {}
+    candidates, truth = make_pictures(3, 3, channels=1 if grey else 3, height=30, width=40)
+    for name, image in zip((*NAMES, "gt"), (*candidates, truth), strict=True):
+        values[name] = in_depth(image.float() + 0.3 * (image < 255), depth)
+        (tmp_path / "set" / name).mkdir(parents=True)
+        write_image(tmp_path / "set" / name / "0.png", values[name])
+    path = tmp_path / "table.safetensors"
+    ask("fit", tmp_path / "set", "--candidates", *NAMES, "-o", path)
+    table = read_table(path)
+    rounded = torch.stack([levels_of(values[name]) for name in NAMES])
+    own = gather_statistics(rounded, levels_of(values["gt"]), Bins(32, 3))
+    cells = own.count if not grey else own.count.expand(3, -1)
+    assert torch.equal(table.count[:, table.rows_of(own.sets)], cells)
+    if grey:
+        assert torch.equal(table.weights[0], table.weights[1])
+        assert torch.equal(table.weights[0], table.weights[2])
+    pictures = [tmp_path / "set" / name / "0.png" for name in NAMES]
+    said = ask("fuse", path, *pictures, "-o", tmp_path / "fused.png")
+    fused = read_picture(tmp_path / "fused.png").values
+    assert said["bits"] == bits and fused.dtype == depth
+    whole = torch.stack([values[name].expand(3, -1, -1) for name in NAMES])
+    assert torch.equal(fused, in_depth(table.fuse(whole).image, depth))
+    if bits == 16:  # finer than the levels that the weights were chosen by
+        assert bool((fused.int() % 257 != 0).any())

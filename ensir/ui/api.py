@@ -12,11 +12,12 @@ import gradio as gr
 import torch
 from torch import Tensor
 
-from ensir.comparison import CHANNELS, FUSED, INPUT, check_names, compare, inspect_pixel
+from ensir.comparison import CHANNELS, FUSED, INPUT, check_names, compare
 from ensir.ensemble.lookup_table import LookupTable
 from ensir.errors import InputError
 from ensir.files import is_name
 from ensir.fitting import METHODS, fit_statistics
+from ensir.inspection import inspect_pixel
 from ensir.intake import take_in
 from ensir.limits import LEVELS, MOST_NAME
 from ensir.summaries import about_table
@@ -59,10 +60,10 @@ def fuse(
     `pictures` is one picture, restored by each of `models` (two or more of the app's base models),
     or one candidate for each of `models`, in their order. `table` is a lookup table or a statistics
     file of these models; without it the app's sample statistics of its base models are taken.
-    Statistics are fitted in bins of `bin_width` levels by `method`, "em" or "published"; a lookup
-    table has both already. A released .pth table does not say its models: they are taken from its
-    usual file name, else in the order of `models`. With `crop` candidates of different sizes are
-    cropped to what all of them have, top left.
+    Statistics are fitted in bins of `bin_width` levels by `method`, "em", "published" or
+    "least-squares"; a lookup table has both already. A released .pth table does not say its models:
+    they are taken from its usual file name, else in the order of `models`. With `crop` candidates
+    of different sizes are cropped to what all of them have, top left.
     """
     names = _names(models)
     files = _files(pictures)
@@ -75,7 +76,7 @@ def fuse(
     if len(files) == 1:
         taken = take_in({INPUT: files[0]})
         degraded = taken.pictures[INPUT]
-        candidates = restored_unwatched(names, degraded)
+        candidates = restored_unwatched(names, degraded, str(files[0]))
     else:
         taken = take_in(dict(zip(names, files, strict=True)), crop=crop is True)
         candidates = taken.pictures

@@ -3,31 +3,54 @@
 from __future__ import annotations
 
 import os
+import shutil
+import signal
+import threading
+from pathlib import Path
 
 import gradio as gr
+from starlette.middleware import Middleware
 
+from ensir.decoding_worker import DecodingWorker
+from ensir.ensemble import kernels
 from ensir.errors import InputError
-from ensir.limits import MOST_PICTURE_BYTES
+from ensir.images import decode_with
+from ensir.limits import EXIT_SECONDS, MOST_PICTURE_BYTES, OWN_MACHINE, PUBLIC_DEMO, Profile
 from ensir.ui.api import add_api
 from ensir.ui.compare_page import compare_page
+from ensir.ui.gate import Gate, address_of
 from ensir.ui.inputs import GuardedBlocks
+from ensir.ui.learn import learn_panel
+from ensir.ui.logs import log_to_stderr
+from ensir.ui.temp_folder import keep_swept
 from ensir.ui.theme import CSS_FILE, theme
 
 TITLE = "EnsIR visualizer"
+ABOUT = """
+# EnsIR visualizer
+Restoration models err differently. This fuses their outputs without training, and shows why:
+pixels fall into **bin sets** by their candidates' values, in each bin set a **Gaussian mixture**
+was fitted to the ground truth of a reference set, and its weights are looked up for every pixel.
+"""
 WAITING = 20  # visitors in the queue before the next is asked to come back
 # Visitors whose pictures are kept: half a gigabyte each at 12 megapixels, 1.6 at the largest. The
 # one who was away longest finds the example again.
 KEPT = 8
-# Seconds: how often, and older than what, temporary pictures are removed.
-SWEEP = (3600, 7200)
+# Proxies that may say for whom they ask stand in networks like these, never in the internet.
+PROXIES = "127.0.0.1,::1,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16"
+
+_TOLD_TO_END = threading.Event()
 
 
 def build_app() -> gr.Blocks:
     """The app, ready to be launched."""
-    with GuardedBlocks(
-        title=TITLE, analytics_enabled=False, delete_cache=SWEEP, fill_width=True
-    ) as app:
-        compare_page()
+    with GuardedBlocks(title=TITLE, analytics_enabled=False, fill_width=True) as app:
+        gr.Markdown(ABOUT, elem_id="title")
+        with gr.Tabs(elem_id="pages"):
+            with gr.Tab("Fuse and inspect"):
+                compare_page()
+            with gr.Tab("Learn"):
+                learn_panel()
         for event in app.fns.values():
             event.api_visibility = "private"  # of use to the page alone
         add_api()
@@ -37,6 +60,10 @@ def build_app() -> gr.Blocks:
 
 def launch(port: int | None = None, *, wait: bool = True) -> str:
     """Serves the app to this machine, or as GRADIO_SERVER_NAME says, and returns its address."""
+    if wait:
+        log_to_stderr()
+        signal.signal(signal.SIGTERM, _end_soon)
+    kernels.warm()  # so that the first click is as fast as the second
     try:
         return _serve(build_app(), port, wait=wait)
     except OSError:
@@ -45,9 +72,53 @@ def launch(port: int | None = None, *, wait: bool = True) -> str:
         raise InputError(
             f"port {port} cannot be used here: give another, or none to take the next free one"
         ) from None
+    finally:
+        if _TOLD_TO_END.is_set():
+            _end_now()
+
+
+def profile() -> Profile:
+    """What is allowed here: on a Space, or where ENSIR_PUBLIC is set, that of a public demo."""
+    public = os.environ.get("ENSIR_PUBLIC") or os.environ.get("SPACE_ID")
+    return PUBLIC_DEMO if public else OWN_MACHINE
+
+
+def gate_of(app: gr.Blocks, allowed: Profile) -> Middleware:
+    """What stands before the app when it is served."""
+    folder = Path(os.environ["GRADIO_TEMP_DIR"])
+    return Middleware(
+        Gate, profile=allowed, folder=folder, pending=lambda address: pending(app, address)
+    )
+
+
+def pending(app: gr.Blocks, address: str) -> int:
+    """How many events of an address run or wait."""
+    queues = app._queue.event_queue_per_concurrency_id.values()
+    events = [event for queue in queues for event in queue.queue]
+    events += [event for job in app._queue.active_jobs for event in job or ()]
+    return sum(address_of(event.request.scope) == address for event in events)
+
+
+def _end_soon(*_: object) -> None:
+    """Ends as Ctrl-C does, and if a computation would not stop, a little later all the same."""
+    _TOLD_TO_END.set()
+    last = threading.Timer(EXIT_SECONDS, _end_now)
+    last.daemon = True
+    last.start()
+    raise KeyboardInterrupt
+
+
+def _end_now() -> None:
+    """Leaves no visitor's file; does not wait for Python to take torch apart, piece by piece."""
+    shutil.rmtree(os.environ["GRADIO_TEMP_DIR"], ignore_errors=True)
+    os._exit(0)
 
 
 def _serve(app: gr.Blocks, port: int | None, *, wait: bool) -> str:
+    allowed = profile()
+    os.environ.setdefault("FORWARDED_ALLOW_IPS", PROXIES)  # read when the server starts
+    decode_with(DecodingWorker(allowed.pixels).decode)
+    keep_swept(Path(os.environ["GRADIO_TEMP_DIR"]), allowed.temp_bytes)
     _, address, _ = app.launch(
         server_name=os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1"),
         server_port=port,
@@ -64,6 +135,7 @@ def _serve(app: gr.Blocks, port: int | None, *, wait: bool) -> str:
         strict_cors=True,
         state_session_capacity=KEPT,
         footer_links=[],
+        app_kwargs={"middleware": [gate_of(app, allowed)]},
         theme=theme(),
         css_paths=[CSS_FILE],
     )

@@ -9,18 +9,24 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
+from functools import lru_cache
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TypeVar
 
 import torch
 from torch import Tensor
 
 from ensir.devices import best_device, device_words
+from ensir.errors import InputError
+from ensir.images import read_picture
 from ensir.progress import IsCancelled, OnProgress
-from ensir.restorers import RESTORERS, estimated_seconds, restore_with
-from ensir.tasks import TASKS
+from ensir.restorers import Restorer, estimated_seconds, restore_with
+from ensir.restorers.choice import chosen_of_offered, offered_for
+from ensir.restorers.precomputed import PrecomputedOutput
+from ensir.tasks import TASKS, task_of
 from ensir.ui.jobs import followed
 from ensir.ui.reference import samples
 
@@ -35,6 +41,8 @@ LENDS = SPACES and os.environ.get("SPACES_ZERO_GPU", "").lower() in ("1", "t", "
 # Seconds asked for at least, for a card has to be found first, and what a visitor may ask for.
 LEAST_LENT, MOST_LENT = 15, 120
 MOST_AT_FIRST = 3
+LONG = 5  # seconds from which a run is worth an estimate
+MINUTES_FROM = 100  # seconds that are said in minutes
 
 
 def lent(function: Function) -> Function:
@@ -49,20 +57,32 @@ def lent(function: Function) -> Function:
     return spaces.GPU(duration=lent_seconds)(function)
 
 
-def lent_seconds(names: Sequence[str], image: Tensor) -> int:
+def lent_seconds(restorers: Mapping[str, Restorer], image: Tensor) -> int:
     """How long a GPU is asked for: what two CPU cores would take is more than enough."""
-    return min(max(math.ceil(estimated_seconds(names, image)), LEAST_LENT), MOST_LENT)
+    seconds = estimated_seconds(list(restorers), image, restorers)
+    return min(max(math.ceil(seconds), LEAST_LENT), MOST_LENT)
 
 
-def restored(names: Sequence[str], image: Tensor) -> Steps:
+def restored(
+    names: Sequence[str],
+    image: Tensor,
+    picture: str | None = None,
+    *,
+    self_ensemble: bool = False,
+) -> Steps:
     """Restores an image by the restorers of these names: (done, total) on the way, then candidates.
 
-    Closing it stops the work. Raises InputError for an unknown name.
+    `picture` is the file that the image is of, to find what others made of it; None for one that
+    was changed since. With `self_ensemble` each restorer that runs here is averaged over eight
+    views, as is said behind its name. Closing it stops the work.
+
+    Raises InputError for an unknown name.
     """
-    networks = [name for name in names if name in RESTORERS and RESTORERS[name].uses_gpu]
-    filters = [name for name in names if name not in networks]  # and unknown names, refused at once
+    chosen = chosen_of_offered(names, _stem(picture), self_ensemble=self_ensemble)
+    networks = {name: one for name, one in chosen.items() if one.uses_gpu}
+    others = {name: one for name, one in chosen.items() if not one.uses_gpu}
     candidates: dict[str, Tensor] = {}
-    for run, group in ((_steps, filters), (_on_lent_gpu, networks)):
+    for run, group in ((_steps, others), (_on_lent_gpu, networks)):
         if not group:
             continue
         before = len(candidates)
@@ -72,14 +92,16 @@ def restored(names: Sequence[str], image: Tensor) -> Steps:
                     candidates |= step
                 else:
                     done, total = step
-                    yield before * total + done * len(group), len(names) * total
-    yield {name: candidates[name] for name in names}
+                    yield before * total + done * len(group), len(chosen) * total
+    yield {name: candidates[name] for name in chosen}
 
 
-def restored_unwatched(names: Sequence[str], image: Tensor) -> dict[str, Tensor]:
+def restored_unwatched(
+    names: Sequence[str], image: Tensor, picture: str | None = None
+) -> dict[str, Tensor]:
     """What `restored` ends with, for those who do not look at its progress."""
     candidates: dict[str, Tensor] = {}
-    for step in restored(names, image):
+    for step in restored(names, image, picture):
         if isinstance(step, dict):
             candidates = step
     return candidates
@@ -90,12 +112,16 @@ def tasks_here() -> list[str]:
     return [task for task in TASKS if len(offered(task)) > 1]
 
 
-def offered(task: str) -> list[str]:
-    """The names of the base models for a task."""
+def offered(task: str, picture: str | None = None) -> list[str]:
+    """The names of the base models for a task, and of the folders that hold outputs of a picture.
+
+    The picture is told by the name of its file.
+    """
     return [
         name
-        for name, restorer in RESTORERS.items()
-        if restorer.task == task and restorer.scale == 1
+        for name, restorer in offered_for(_stem(picture)).items()
+        if (restorer.task == task and restorer.scale == task_of(task).scale)
+        or (isinstance(restorer, PrecomputedOutput) and restorer.is_there)
     ]
 
 
@@ -118,9 +144,45 @@ def where_words() -> str:
     return f"Networks run on {card}, all else on {here}."
 
 
-def _steps(names: Sequence[str], image: Tensor) -> Steps:
+def estimate_words(
+    names: Sequence[str], picture: str | None, *, self_ensemble: bool = False
+) -> str:
+    """How long these base models take for a picture, as a sentence; "" if that is not long.
+
+    What a GPU does is left out: nobody waits long for it. Nothing is said of what cannot be
+    restored, for a run says that best.
+    """
+    try:
+        image = None if picture is None else _outline(picture)
+        chosen = chosen_of_offered(names, _stem(picture), self_ensemble=self_ensemble)
+    except InputError:
+        return ""
+    if image is None:
+        return ""
+    on_gpu = LENDS or best_device().type != "cpu"
+    here = {name: one for name, one in chosen.items() if not (on_gpu and one.uses_gpu)}
+    seconds = estimated_seconds(list(here), image, here)
+    if seconds <= LONG:
+        return ""
+    time = f"{seconds / 60:.0f} minutes" if seconds >= MINUTES_FROM else f"{seconds:.0f} s"
+    besides = ", besides the networks" if len(here) < len(chosen) else ""
+    return f"Takes about {time} on two CPU cores{besides}."
+
+
+def _stem(picture: str | None) -> str | None:
+    """What a picture is called: the name of its file without the ending."""
+    return None if picture is None else Path(picture).stem
+
+
+@lru_cache(maxsize=32)
+def _outline(picture: str) -> Tensor:
+    """An image of a picture's size, without values; a path of an upload has one content."""
+    return read_picture(Path(picture)).values.to("meta")
+
+
+def _steps(restorers: Mapping[str, Restorer], image: Tensor) -> Steps:
     def work(on_progress: OnProgress, cancelled: IsCancelled) -> dict[str, Tensor]:
-        return restore_with(names, image, on_progress, cancelled)
+        return restore_with(list(restorers), image, on_progress, cancelled, restorers)
 
     candidates = yield from followed(work)
     yield candidates

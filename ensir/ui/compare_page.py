@@ -2,62 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import gradio as gr
+from gradio.components import Component
 
-from ensir.comparison import (
-    CHANNELS,
-    FUSED,
-    INPUT,
-    TRUTH,
-    Comparison,
-    inspect_pixel,
-    most_disputed_pixel,
-)
-from ensir.fitting import METHODS
-from ensir.images import PICTURE_ENDINGS
-from ensir.plots import bin_set_figure
-from ensir.tasks import TASKS
 from ensir.ui import views
-from ensir.ui.base_models import ONE_AT_A_TIME, offered, tasks_here, where_words
-from ensir.ui.downloads import DOWNLOADS
+from ensir.ui.base_models import ONE_AT_A_TIME
+from ensir.ui.downloads import DOWNLOADS, MAPS_LABEL, maps_file
 from ensir.ui.errors import say_input_errors
 from ensir.ui.events import (
     OWN,
-    RESTORE,
-    degrade_words,
     on_begin,
+    on_degrade,
+    on_estimate,
     on_example,
-    on_inspect,
-    on_layer,
-    on_maps,
+    on_method,
     on_new_input,
-    on_pick,
+    on_picture,
     on_refit,
     on_run,
     on_settled,
     on_task,
     on_truth,
-    on_wiped,
 )
-from ensir.ui.example import BIN_WIDTH, SEED, TASK, example, example_files
-from ensir.ui.example import RESTORERS as EXAMPLE_RESTORERS
-from ensir.ui.inputs import file_input, picture_input
-from ensir.ui.pictures import shown
-from ensir.ui.reference import FILE, OWN_TRUTH, SAMPLE, SOURCES, reference_for
-from ensir.ui.theme import weight_scale_html
+from ensir.ui.example import example
+from ensir.ui.inputs_panel import Inputs, inputs_panel
+from ensir.ui.inspecting import (
+    on_bin_set,
+    on_cell,
+    on_changed,
+    on_channel,
+    on_inspect,
+    on_map_channel,
+    on_maps,
+    on_pick,
+    on_replay,
+    on_want,
+)
+from ensir.ui.reference import FILE, OWN_TRUTH
+from ensir.ui.results_panel import GREEN, Results, results_panel
 
-HISTOGRAM_CAPTION = """
-<p class="legend"><i class="bar"></i>ground truth of the reference set
-<i class="line dashed"></i>each candidate before EM <i class="line"></i>after EM
-<i class="line sum"></i>their sum. Marks on the axis: this pixel's candidates; | fused, ★ truth.</p>
-"""
-OWN_HELP = """
-<p class="help">Two or more pictures of one size, each named after the model that made it.</p>
-"""
-MIDDLE = 50  # % from the left
-STRONGEST_NOISE = 50  # levels
 # Gradio's own button downloads what it held before the click.
 HAND_OVER = """
 file => {
@@ -69,368 +54,218 @@ file => {
   link.remove();
 }
 """
-EXAMPLES_HELP = '<p class="help">Or an example, degraded for the task:</p>'
-ABOUT = """
-# EnsIR visualizer
-Restoration models err differently. This fuses their outputs without training, and shows why:
-pixels fall into **bin sets** by their candidates' values, in each bin set a **Gaussian mixture**
-was fitted to the ground truth of a reference set, and its weights are looked up for every pixel.
-"""
+# What is quick leaves the page as it is: no veil over what the visitor looks at.
+QUICK = {"trigger_mode": "always_last", "show_progress": "hidden"}
+# What shows another value in the viewer waits for what makes a new result, and sees that.
+SHOWN = {**QUICK, "concurrency_id": "result"}
 
 
-def compare_page() -> None:
-    """Lays out the page inside the Blocks being built, and wires its events."""
+def compare_page() -> gr.State:
+    """Lays out the page inside the Blocks being built, and wires its events.
+
+    Returns the state that holds the comparison looked at.
+    """
     opened = example()
-    x_there, y_there = most_disputed_pixel(opened)
     # No time to live: it would put the example in the place of a comparison still looked at.
     # Gradio frees it an hour after the tab is closed.
     comparison = gr.State(opened)
-    # Inputs are counted: those that were not fused yet wait for the button.
-    inputs, fused_inputs = gr.State(0), gr.State(0)
-    fused_with = gr.State(None)  # where the weights of the last run came from
-    pixel = inspect_pixel(opened, x_there, y_there)
-
-    gr.Markdown(ABOUT, elem_id="title")
     with gr.Row():
         with gr.Column(scale=1, min_width=300):
-            start = gr.Radio([RESTORE, OWN], value=RESTORE, label="Start from")
-            with gr.Group() as restore_group:
-                picture = picture_input(
-                    value=shown(views.layer_picture(opened, INPUT)),
-                    label="Picture to restore",
-                    elem_id="picture",
-                    height=200,
-                    placeholder="Drop a picture here\nor click to upload",
-                )
-                gr.HTML(EXAMPLES_HELP, elem_id="examples-help", padding=False)
-                examples = gr.Gallery(
-                    [(str(path), path.stem) for path in example_files()],
-                    label="Examples",
-                    show_label=False,
-                    format="png",
-                    columns=6,
-                    object_fit="cover",
-                    allow_preview=False,
-                    interactive=False,
-                    buttons=[],
-                    elem_id="examples",
-                )
-                task = gr.Radio(
-                    tasks_here(),
-                    value=TASK,
-                    label="Task",
-                    elem_id="task",
-                )
-                degrade = gr.Checkbox(
-                    label="Degrade it for me",
-                    info=degrade_words(TASK),
-                    elem_id="degrade",
-                )
-                strength = gr.Slider(
-                    0,
-                    TASKS[TASK].strongest,
-                    value=TASKS[TASK].usual,
-                    step=1,
-                    label=TASKS[TASK].strength,
-                    info=f"The same each time (seed {SEED})",
-                    visible=False,
-                    elem_id="strength",
-                )
-                restorers = gr.CheckboxGroup(
-                    offered(TASK),
-                    value=list(EXAMPLE_RESTORERS),
-                    label="Base models",
-                    info="Filters: for noise of 25 levels. Networks: trained on synthetic data",
-                    elem_id="restorers",
-                )
-            with gr.Column(visible=False) as own_group:
-                gr.HTML(OWN_HELP, padding=False)
-                own_files = file_input(
-                    label="Candidates",
-                    file_count="multiple",
-                    file_types=list(PICTURE_ENDINGS),
-                    elem_id="own-candidates",
-                    height=200,
-                )
-            crop = gr.Checkbox(
-                label="Crop pictures of different sizes",
-                info="To what all of them have, from the top left",
-                elem_id="crop",
-            )
-            with gr.Accordion("Ground truth, if you have it", open=False) as truth_panel:
-                truth = picture_input(
-                    value=shown(views.layer_picture(opened, TRUTH)),
-                    label="Ground truth",
-                    elem_id="truth",
-                    height=160,
-                )
-            source = gr.Dropdown(
-                list(SOURCES), value=SAMPLE, label="Weights from", elem_id="source"
-            )
-            file = file_input(
-                label="Lookup table (.safetensors, .pth) or statistics",
-                file_types=[".safetensors", ".pth"],
-                visible=False,
-                elem_id="table-file",
-                height=120,
-            )
-            bin_width = gr.Slider(
-                8, 256, value=BIN_WIDTH, step=8, precision=0, label="Bin width, levels"
-            )
-            method = gr.Radio(
-                list(METHODS),
-                value="em",
-                label="Method",
-                info="em: the paper's equations; published: its released code, quirks included",
-            )
-            with gr.Row():
-                run = gr.Button("Restore and fuse", variant="primary", elem_id="run", scale=3)
-                stop = gr.Button("Stop", elem_id="stop", scale=1, min_width=80, interactive=False)
-            note = gr.HTML(views.notes(_opening_note()), elem_id="note", padding=False)
-            gr.HTML(views.notes(where_words()), elem_id="device", padding=False)
+            inputs = inputs_panel(opened)
         with gr.Column(scale=3, min_width=320):
-            with gr.Row():
-                with gr.Column(scale=3, min_width=320):
-                    with gr.Tabs(elem_id="frames"):
-                        with gr.Tab("Inspect"):
-                            layer = gr.Dropdown(
-                                views.layer_names(opened),
-                                value=FUSED,
-                                label="Show",
-                                info="Click the picture to see why a pixel has its value",
-                                elem_id="layer",
-                            )
-                            main = gr.Image(
-                                shown(views.layer_picture(opened, FUSED)),
-                                show_label=False,
-                                format="png",
-                                interactive=False,
-                                elem_id="main-picture",
-                                buttons=["download", "fullscreen"],
-                                alt_text="The chosen picture; click a pixel to inspect it",
-                                height=480,
-                            )
-                            legend = gr.HTML(visible=False, elem_id="legend", padding=False)
-                        with gr.Tab("Compare"):
-                            with gr.Row():
-                                left = gr.Dropdown(
-                                    views.layer_names(opened),
-                                    value=INPUT,
-                                    label="Left",
-                                    min_width=120,
-                                    elem_id="left",
-                                )
-                                right = gr.Dropdown(
-                                    views.layer_names(opened),
-                                    value=FUSED,
-                                    label="Right",
-                                    min_width=120,
-                                    elem_id="right",
-                                )
-                            wiped = gr.ImageSlider(
-                                views.wiped_pictures(opened, INPUT, FUSED),
-                                show_label=False,
-                                format="png",
-                                type="filepath",
-                                interactive=False,
-                                slider_position=MIDDLE,
-                                elem_id="wiped",
-                                buttons=["fullscreen"],
-                                max_height=480,
-                            )
-                            wiped_legend = gr.HTML(
-                                visible=False, elem_id="wiped-legend", padding=False
-                            )
-                            wipe = gr.Slider(
-                                0,
-                                100,
-                                value=MIDDLE,
-                                step=1,
-                                precision=0,
-                                label="Wipe, % from the left",
-                                elem_id="wipe",
-                            )
-                    score_table = gr.HTML(
-                        views.score_table(opened), elem_id="scores", padding=False
-                    )
-                    with gr.Row():
-                        downloads = [
-                            gr.Button(label, size="sm", min_width=100) for label in DOWNLOADS
-                        ]
-                    # Never seen: made on demand, a file is handed over by the script below.
-                    kept = [
-                        gr.DownloadButton(visible="hidden", elem_id=f"kept-{place}")
-                        for place in range(len(DOWNLOADS))
-                    ]
-                with gr.Column(scale=4, min_width=320):
-                    with gr.Row():
-                        x = gr.Number(x_there, label="x", precision=0, minimum=0, min_width=70)
-                        y = gr.Number(y_there, label="y", precision=0, minimum=0, min_width=70)
-                        channel = gr.Radio(
-                            list(CHANNELS),
-                            value=CHANNELS[1],
-                            label="Channel",
-                            elem_id="channel",
-                            scale=3,
-                            min_width=270,
-                        )
-                    pixel_table = gr.HTML(
-                        views.pixel_table(pixel, 1), elem_id="pixel-table", padding=False
-                    )
-                    sentence = gr.HTML(views.sentence(pixel, 1), elem_id="sentence", padding=False)
-                    histogram = gr.Plot(
-                        bin_set_figure(pixel, 1),
-                        label="Histogram and mixture of the bin set",
-                        show_label=False,
-                        format="png",
-                        elem_id="histogram",
-                    )
-                    gr.HTML(HISTOGRAM_CAPTION, padding=False)
-            gr.Markdown("### Candidates")
-            candidates = gr.Gallery(
-                views.candidate_items(opened),
-                label="Candidates",
-                show_label=False,
-                format="png",
-                columns=3,
-                object_fit="contain",
-                elem_id="candidates",
-                interactive=False,
-                buttons=["download", "fullscreen"],
-            )
-            gr.Markdown("### Maps")
-            with gr.Row():
-                map_kind = gr.Radio(
-                    list(views.MAP_KINDS),
-                    value=views.WEIGHTS,
-                    label="Maps of",
-                    min_width=250,
-                    elem_id="map-kind",
-                )
-                map_channel = gr.Radio(
-                    list(views.MAP_CHANNELS),
-                    value=views.MEAN,
-                    label="Channel of the weights",
-                    min_width=250,
-                    scale=2,
-                    elem_id="map-channel",
-                )
-            map_legend = gr.HTML(weight_scale_html(), elem_id="map-legend", padding=False)
-            maps = gr.Gallery(
-                views.map_items(opened),
-                label="Maps",
-                show_label=False,
-                format="png",
-                columns=3,
-                object_fit="contain",
-                elem_id="maps",
-                interactive=False,
-                buttons=["download", "fullscreen"],
-            )
+            results = results_panel(opened, comparison)
+    highlight = gr.State(None)  # the path of the mask of a bin set
+    numbers = gr.State(tuple(it.number for it in views.listed_bin_sets(opened, GREEN)))
+    _wire_inputs(inputs)
+    _wire_fusing(inputs, results, comparison, highlight, numbers)
+    _wire_inspecting(results, comparison, highlight, numbers)
+    _wire_downloads(results, comparison)
+    return comparison
 
-    inspected = [pixel_table, sentence, histogram]
-    framed = [main, legend]
-    compared = [wiped, wiped_legend]
-    fused = [
-        *(comparison, layer, *framed, left, right, *compared, maps, map_legend),
-        *(score_table, note, x, y, *inspected),
-    ]
-    weights_from = [source, file, bin_width, method]
-    view = [layer, left, right, map_kind, map_channel, x, y, channel]
 
-    for event in (picture.upload, own_files.upload, degrade.input, strength.input, task.input):
-        event(on_new_input, [inputs, fused_inputs], [inputs, truth, note], queue=False)
-    task.change(say_input_errors(on_task), task, [restorers, strength, degrade], queue=False)
-    degrade.change(lambda on: gr.update(visible=on), degrade, strength, queue=False)
-    start.change(_shown_groups, start, [restore_group, own_group, run], queue=False)
-    source.change(_shown_fields, source, [file, truth_panel], queue=False)
-    taken = examples.select(
-        on_example,
-        [task, strength, inputs],
-        [start, picture, truth, degrade, inputs, note],
+def _wire_inputs(inputs: Inputs) -> None:
+    """What changes the left column alone."""
+    task, picture, degrade = inputs.task, inputs.picture, inputs.degrade
+    of_task = [inputs.restorers, inputs.strength, degrade]
+    task.change(on_task, [task, picture, degrade], of_task, queue=False)
+    degrade.change(on_degrade, [task, degrade], inputs.strength, queue=False)
+    gr.on(
+        [picture.upload, picture.clear],
+        on_picture,
+        [task, picture, inputs.restorers],
+        inputs.restorers,
+        queue=False,
+    )
+    gr.on(
+        [picture.change, inputs.restorers.change, inputs.eightfold.input],
+        on_estimate,
+        [picture, inputs.restorers, inputs.eightfold],
+        inputs.estimate,
+        queue=False,
         show_progress="hidden",
         trigger_mode="always_last",
     )
+    groups = [inputs.restore_group, inputs.own_group, inputs.run]
+    inputs.start.change(_shown_groups, inputs.start, groups, queue=False)
+    fields = [inputs.file, inputs.truth_panel]
+    inputs.source.change(_shown_fields, inputs.source, fields, queue=False)
+
+
+def _wire_fusing(
+    inputs: Inputs,
+    results: Results,
+    comparison: gr.State,
+    highlight: gr.State,
+    numbers: gr.State,
+) -> None:
+    """What makes a new result."""
+    # Inputs are counted: those that were not fused yet wait for the button.
+    given, fused_inputs = gr.State(0), gr.State(0)
+    fused_with = gr.State(None)  # where the weights of the last run came from
+    fused = [
+        *(comparison, results.viewer, highlight),
+        *(results.map_kind, results.maps, results.map_legend),
+        *(results.score_table, inputs.note, results.x, results.y, *results.inspected),
+        *(results.changed, results.bin_sets, numbers),
+    ]
+    weights_and_view = [*inputs.weights, *results.view]
+    for event in (
+        *(inputs.picture.upload, inputs.own_files.upload, inputs.degrade.input),
+        *(inputs.strength.input, inputs.task.input, inputs.eightfold.input),
+    ):
+        event(on_new_input, [given, fused_inputs], [given, inputs.truth, inputs.note], queue=False)
+    taken = inputs.examples.select(
+        on_example,
+        [inputs.task, inputs.strength, given],
+        [inputs.start, inputs.picture, inputs.truth, inputs.degrade, given, inputs.note],
+        **QUICK,
+    )
     jobs = []
-    for begin, mode in ((run.click, "once"), (taken.success, "always_last")):
+    for begin, mode in ((inputs.run.click, "once"), (taken.success, "always_last")):
         # Before the work, for the page sends the events of one click one after the other.
-        begin(on_begin, [start, picture, degrade], [stop, truth], queue=False)
+        about = [inputs.start, inputs.picture, inputs.degrade]
+        begin(on_begin, about, [inputs.stop, inputs.truth], queue=False)
         job = begin(
             on_run,
-            [
-                *(start, picture, task, degrade, strength, restorers, own_files, crop, truth),
-                *(inputs, *weights_from, *view),
-            ],
-            [*fused, candidates, fused_inputs, fused_with],
-            show_progress_on=[main],
+            [*inputs.to_run, given, *weights_and_view],
+            [*fused, results.candidates, fused_inputs, fused_with],
+            show_progress_on=[inputs.note],
             concurrency_id=ONE_AT_A_TIME,
             trigger_mode=mode,
         )
         job.success(
             on_settled,
-            [comparison, inputs, fused_inputs, fused_with, *weights_from, *view],
-            [*fused, candidates],
+            [comparison, given, fused_inputs, fused_with, *weights_and_view],
+            [*fused, results.candidates],
             show_progress="hidden",
         )
-        job.then(lambda: gr.update(interactive=False), None, stop, queue=False)
+        job.then(lambda: gr.update(interactive=False), None, inputs.stop, queue=False)
         jobs.append(job)
-    stop.click(lambda: gr.update(interactive=False), None, stop, cancels=jobs, queue=False)
+    inputs.stop.click(
+        lambda: gr.update(interactive=False), None, inputs.stop, cancels=jobs, queue=False
+    )
     refitted = {
-        "outputs": [*fused, candidates],
+        "outputs": [*fused, results.candidates],
         "trigger_mode": "always_last",
         "show_progress": "minimal",
-        "show_progress_on": [main],
+        "show_progress_on": [inputs.note],
+        "concurrency_id": "result",
     }
+    there = [comparison, given, fused_inputs]
     gr.on(
-        [bin_width.change, method.input, source.select, file.upload],
+        [
+            *(inputs.bin_width.change, inputs.trust.input, inputs.soft.input),
+            *(inputs.source.select, inputs.file.upload),
+        ],
         on_refit,
-        [comparison, inputs, fused_inputs, *weights_from, *view],
+        [*there, *weights_and_view],
         **refitted,
     )
-    held = [comparison, inputs, fused_inputs, truth]
-    truth.upload(on_truth, [*held, *weights_from, *view], **refitted)
-    # What is quick leaves the page as it is: no veil over what the visitor looks at.
-    quick = {"trigger_mode": "always_last", "show_progress": "hidden"}
-    layer.select(on_layer, [comparison, layer, map_channel], framed, **quick)
-    gr.on(
-        [left.select, right.select],
-        on_wiped,
-        [comparison, left, right, map_channel],
-        compared,
-        **quick,
+    inputs.method.input(on_method, inputs.method, inputs.trust, queue=False).then(
+        on_refit, [*there, *weights_and_view], **refitted
     )
-    wipe.change(lambda at: gr.update(slider_position=at), wipe, wiped, queue=False, **quick)
-    gr.on(
-        [map_kind.input, map_channel.input],
-        on_maps,
-        [comparison, layer, left, right, map_kind, map_channel],
-        [maps, map_legend, *framed, *compared],
-        **quick,
+    inputs.truth.upload(on_truth, [*there, inputs.truth, *weights_and_view], **refitted)
+
+
+def _wire_inspecting(
+    results: Results, comparison: gr.State, highlight: gr.State, numbers: gr.State
+) -> None:
+    """What looks at the result there is."""
+    x, y, channel, map_channel = results.x, results.y, results.channel, results.map_channel
+    inspected = [*results.inspected, results.changed]
+    results.viewer.want(
+        on_want, [comparison, map_channel, x, y, highlight], results.viewer, **SHOWN
     )
-    main.select(on_pick, [comparison, channel], [x, y, *inspected], **quick)
+    results.viewer.pick(on_pick, [comparison, channel], [x, y, *inspected], **QUICK)
     gr.on(
-        [x.submit, y.submit, x.blur, y.blur, channel.input],
+        [x.submit, y.submit, x.blur, y.blur],
         on_inspect,
-        [comparison, x, y, channel],
-        inspected,
-        **quick,
+        [comparison, map_channel, x, y, channel, highlight],
+        [results.viewer, *inspected],
+        **SHOWN,
     )
-    for button, file_there, (label, make) in zip(downloads, kept, DOWNLOADS.items(), strict=True):
-        _wire_download(button, label, say_input_errors(make), comparison, file_there)
+    # Also when a bin set of another channel was chosen in the table.
+    channel.change(
+        on_channel,
+        [comparison, x, y, channel],
+        [*inspected, results.bin_sets, numbers],
+        **QUICK,
+    )
+    gr.on(
+        [results.changed.input, results.changed_value.input],
+        on_changed,
+        [comparison, x, y, channel, results.changed, results.changed_value],
+        results.inspected,
+        **QUICK,
+    )
+    maps = [results.maps, results.map_legend]
+    results.map_kind.input(on_maps, [comparison, results.map_kind, map_channel], maps, **QUICK)
+    map_channel.input(
+        on_map_channel,
+        [comparison, results.map_kind, map_channel, x, y, highlight],
+        [*maps, results.viewer],
+        **SHOWN,
+    )
+    results.bin_sets.select(
+        on_bin_set,
+        [comparison, channel, map_channel, numbers],
+        [results.viewer, highlight, x, y, *inspected],
+        **SHOWN,
+    )
+    results.explorer.pick(
+        on_cell,
+        [comparison, map_channel],
+        [results.viewer, highlight, x, y, channel, *inspected],
+        **SHOWN,
+    )
+    results.histogram.change(
+        on_replay, [comparison, x, y, channel], [results.replay, results.explorer], **QUICK
+    )
+
+
+def _wire_downloads(results: Results, comparison: gr.State) -> None:
+    for button, file, (label, make) in zip(
+        results.downloads, results.kept, DOWNLOADS.items(), strict=True
+    ):
+        _wire_download(button, label, say_input_errors(make), [comparison], file)
+    of_maps = [comparison, results.map_kind, results.map_channel]
+    _wire_download(
+        results.map_download, MAPS_LABEL, say_input_errors(maps_file), of_maps, results.kept_maps
+    )
 
 
 def _wire_download(
     button: gr.Button,
     label: str,
-    make: Callable[[Comparison], str],
-    comparison: gr.State,
+    make: Callable[..., str],
+    inputs: Sequence[Component],
     kept: gr.DownloadButton,
 ) -> None:
     """Makes the file on a click and hands it over; meanwhile the button says so."""
     button.click(
         lambda: gr.update(value="Being made …", interactive=False), None, button, queue=False
     )
-    made = button.click(make, comparison, kept, show_progress="hidden")
+    made = button.click(make, inputs, kept, show_progress="hidden")
     made.success(None, kept, None, js=HAND_OVER)
     made.then(lambda: gr.update(value=label, interactive=True), None, button, queue=False)
 
@@ -444,8 +279,3 @@ def _shown_groups(start: str) -> tuple[object, ...]:
 def _shown_fields(source: str) -> tuple[object, ...]:
     opened = gr.update(open=True) if source == OWN_TRUTH else gr.skip()
     return gr.update(visible=source == FILE), opened
-
-
-def _opening_note() -> str:
-    opened = example()
-    return reference_for(SAMPLE, opened.candidates, opened.truth, None, BIN_WIDTH)[1]

@@ -1,4 +1,4 @@
-"""What happens on a click: one call of the engine, and its result laid into the components."""
+"""What makes a new result: a run, other weights, another ground truth."""
 
 from __future__ import annotations
 
@@ -12,62 +12,55 @@ import gradio as gr
 from torch import Tensor
 
 from ensir.comparison import (
-    CHANNELS,
-    FUSED,
     INPUT,
     TRUTH,
     Comparison,
-    PixelInspection,
     check_names,
     compare,
     fuse_again,
-    inspect_pixel,
-    most_disputed_pixel,
     with_truth,
 )
 from ensir.errors import InputError
 from ensir.files import shown_name
 from ensir.images import read_image, read_picture
+from ensir.inspection import inspect_pixel, most_disputed_pixel
 from ensir.intake import take_in
-from ensir.plots import bin_set_figure
+from ensir.methods import METHODS
 from ensir.progress import OnProgress
-from ensir.restorers import depth_notes, estimated_seconds
-from ensir.tasks import TASKS
+from ensir.restorers import depth_notes
+from ensir.tasks import clean, task_of
 from ensir.tasks import degraded as degraded_by
-from ensir.ui.base_models import chosen_at_first, offered, restored
-from ensir.ui.errors import say_input_errors
+from ensir.ui import views
+from ensir.ui.base_models import Steps, chosen_at_first, estimate_words, offered, restored
+from ensir.ui.errors import say_input_errors, told
 from ensir.ui.example import SEED, example_files
+from ensir.ui.inspecting import NO_CANDIDATE, inspected, listed, pinned
+from ensir.ui.layers import viewer_value
 from ensir.ui.pictures import shown
 from ensir.ui.reference import FILE, reference_for
-from ensir.ui.views import (
-    candidate_items,
-    layer_legend,
-    layer_names,
-    layer_picture,
-    map_items,
-    map_legend,
-    notes,
-    pixel_table,
-    score_table,
-    sentence,
-    wiped_legend,
-    wiped_names,
-    wiped_pictures,
-)
 
 RESTORE = "Restore a picture"
 OWN = "My own candidates"
-LONG = 5  # seconds from which a run is worth an estimate
 NEW_INPUT = "New input: press the button to fuse it. What is shown still belongs to the old one."
+FIRST_MAPS = "weight"
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Where the weights come from, as the page has it."""
+
+    source: str
+    file: str | None
+    bin_width: int
+    method: str
+    trust: float
+    soft: bool
 
 
 @dataclass(frozen=True)
 class View:
     """What the visitor looks at, which stays when the result changes, as far as it can."""
 
-    layer: str
-    left: str
-    right: str
     map_kind: str
     map_channel: str
     x: int | None
@@ -83,6 +76,7 @@ def on_run(
     degrade: bool,
     strength: float,
     restorers: list[str],
+    eightfold: bool,
     own_files: list[str] | None,
     crop: bool,
     truth: str | None,
@@ -91,9 +85,8 @@ def on_run(
     file: str | None,
     bin_width: int,
     method: str,
-    layer: str,
-    left: str,
-    right: str,
+    trust: float,
+    soft: bool,
     map_kind: str,
     map_channel: str,
     x: int | None,
@@ -103,42 +96,55 @@ def on_run(
 ) -> Generator[object, None, None]:
     """Restores the picture, or takes the visitor's candidates, and fuses them.
 
-    A picture to degrade becomes the ground truth of its noisy self.
+    A picture to degrade becomes the ground truth of its noisy self; outputs that other programs
+    made of it are not of that.
     """
-    view = View(layer, left, right, map_kind, map_channel, x, y, channel)
+    weights = Weights(source, file, bin_width, method, trust, soft)
     degrade = degrade and start == RESTORE
     paths = _own_candidates(own_files) if start == OWN else {INPUT: _chosen(picture)}
+    parts = [paths]
     if truth is not None and not degrade:
-        paths[TRUTH] = Path(truth)
-    taken = take_in(paths, crop=crop)
-    given = dict(taken.pictures)
-    known_truth, degraded, said = given.pop(TRUTH, None), given.pop(INPUT, None), taken.notes
+        if start == RESTORE and task_of(task).scale > 1:
+            parts.append({TRUTH: Path(truth)})  # larger than what is restored
+        else:
+            paths[TRUTH] = Path(truth)
+    taken = [take_in(part, crop=crop) for part in parts]
+    given = {name: picture for one in taken for name, picture in one.pictures.items()}
+    said, alpha = tuple(note for one in taken for note in one.notes), taken[0].alpha
+    known_truth, degraded = given.pop(TRUTH, None), given.pop(INPUT, None)
     if degraded is None:
         candidates = given
     else:
         if degrade:
-            known_truth = degraded
-            degraded = degraded_by(degraded, task, strength, SEED)
+            known_truth = clean(degraded, task)
+            alpha = None if alpha is None else clean(alpha[None], task)[0]
+            degraded = degraded_by(known_truth, task, strength, SEED)
         said += depth_notes(degraded)
-        candidates = yield from _restored(restorers, degraded, progress)
+        check_names(restorers or ())
+        words = estimate_words(restorers, picture, self_ensemble=eightfold is True)
+        uploaded = None if degrade else picture
+        steps = restored(restorers, degraded, uploaded, self_ensemble=eightfold is True)
+        candidates = yield from _watched(steps, f"Restoring. {words}".strip(), progress)
     reference, about = reference_for(source, candidates, known_truth, file, bin_width)
     compared = compare(
         candidates,
         degraded=degraded,
         truth=known_truth,
-        alpha=taken.alpha,
+        alpha=alpha,
         notes=said,
         reference=reference,
         bin_width=bin_width,
         method=method,
+        trust=trust,
+        soft=soft is True,
         on_progress=_fitting(progress),
     )
     yield gr.skip()  # a stop is heard here, before all is drawn
     yield (
-        *_fused_outputs(compared, about, view),
-        candidate_items(compared),
+        *_fused_outputs(compared, about, View(map_kind, map_channel, x, y, channel)),
+        views.candidate_items(compared),
         inputs,
-        (source, file, bin_width, method),
+        weights,
     )
 
 
@@ -151,7 +157,7 @@ def on_begin(start: str, picture: str | None, degrade: bool) -> tuple[object, ..
 def on_new_input(inputs: int, fused_inputs: int) -> tuple[object, ...]:
     """Counts the input, forgets the ground truth of the one before, and asks for the button."""
     truth = None if inputs == fused_inputs else gr.skip()
-    return inputs + 1, truth, notes(NEW_INPUT)
+    return inputs + 1, truth, views.notes(NEW_INPUT)
 
 
 @say_input_errors
@@ -159,14 +165,14 @@ def on_settled(
     comparison: Comparison,
     inputs: int,
     fused_inputs: int,
-    fused_with: tuple[object, ...],
+    fused_with: Weights | None,
     *weights_and_view: Any,  # noqa: ANN401
 ) -> object:
     """After a run: follows what was changed while it went on.
 
     New input waits for the button; other weights are those of the result at once.
     """
-    if inputs != fused_inputs or fused_with == weights_and_view[:4]:
+    if inputs != fused_inputs or fused_with == Weights(*weights_and_view[:6]):
         return gr.skip()
     return on_refit(comparison, inputs, fused_inputs, *weights_and_view)
 
@@ -180,9 +186,8 @@ def on_refit(
     file: str | None,
     bin_width: int,
     method: str,
-    layer: str,
-    left: str,
-    right: str,
+    trust: float,
+    soft: bool,
     map_kind: str,
     map_channel: str,
     x: int | None,
@@ -191,7 +196,6 @@ def on_refit(
     progress: gr.Progress = gr.Progress(),  # noqa: B008 - as above
 ) -> object:
     """Fuses the same candidates with other weights, unless new ones wait for the button."""
-    view = View(layer, left, right, map_kind, map_channel, x, y, channel)
     if inputs != fused_inputs or (source == FILE and file is None):
         return gr.skip()
     reference, about = reference_for(source, comparison.as_given, comparison.truth, file, bin_width)
@@ -200,12 +204,14 @@ def on_refit(
         reference=reference,
         bin_width=bin_width,
         method=method,
+        trust=trust,
+        soft=soft is True,
         on_progress=_fitting(progress),
     )
     same_order = list(again.candidates) == list(comparison.candidates)
     return (
-        *_fused_outputs(again, about, view),
-        gr.skip() if same_order else candidate_items(again),
+        *_fused_outputs(again, about, View(map_kind, map_channel, x, y, channel)),
+        gr.skip() if same_order else views.candidate_items(again),
     )
 
 
@@ -229,109 +235,81 @@ def on_truth(
 def on_example(task: str, strength: float, inputs: int, event: gr.SelectData) -> tuple[object, ...]:
     """Takes a picture of ours: degraded, to restore, and as it is for the ground truth."""
     files = example_files()
-    if event.index not in range(len(files)):
+    (index,) = told(event, index=int)
+    if index not in range(len(files)):
         raise InputError(f"an example is one of {len(files)}: choose it again")
-    truth = read_image(files[event.index])
+    truth = clean(read_image(files[index]), task)
     picture = degraded_by(truth, task, strength, SEED)
-    return RESTORE, shown(picture), shown(truth), False, inputs + 1, notes(NEW_INPUT)
+    return RESTORE, shown(picture), shown(truth), False, inputs + 1, views.notes(NEW_INPUT)
 
 
 def degrade_words(task: str) -> str:
     """What the page does on request to a clean picture."""
-    return f"Adds {TASKS[task].degradation}, and takes the picture as the ground truth"
+    return f"Adds {task_of(task).degradation}, and takes the picture as the ground truth"
 
 
-def on_task(task: str) -> tuple[object, ...]:
+@say_input_errors
+def on_task(task: str, picture: str | None, degrade: bool) -> tuple[object, ...]:
     """Offers what is there against another degradation."""
-    if task not in tuple(TASKS):
-        raise InputError(f"a task is {', '.join(TASKS)}; got {task!r:.80}")
-    about = TASKS[task]
+    about = task_of(task)
+    strength: dict[str, object] = {"visible": degrade and about.strength is not None}
+    if about.strength is not None:
+        strength |= {"label": about.strength, "maximum": about.strongest, "value": about.usual}
     return (
-        gr.update(choices=offered(task), value=chosen_at_first(task)),
-        gr.update(label=about.strength, maximum=about.strongest, value=about.usual),
+        gr.update(choices=offered(task, picture), value=chosen_at_first(task)),
+        gr.update(**strength),
         gr.update(info=degrade_words(task)),
     )
 
 
 @say_input_errors
-def on_layer(comparison: Comparison, layer: str, map_channel: str) -> tuple[object, ...]:
-    """Shows another picture in the large frame."""
-    picture = shown(layer_picture(comparison, layer, map_channel))
-    return picture, _legend(layer_legend(comparison, layer, map_channel))
+def on_degrade(task: str, degrade: bool) -> object:
+    """Asks how strong the degradation shall be, where there is a choice."""
+    return gr.update(visible=degrade and task_of(task).strength is not None)
 
 
 @say_input_errors
-def on_wiped(comparison: Comparison, left: str, right: str, map_channel: str) -> tuple[object, ...]:
-    """Shows two other pictures under the wipe."""
-    pictures = wiped_pictures(comparison, left, right, map_channel)
-    return pictures, _legend(wiped_legend(comparison, left, right, map_channel))
+def on_picture(task: str, picture: str | None, restorers: list[str]) -> object:
+    """Offers what there is for this picture: base models, and what other programs made of it."""
+    names = offered(task, picture)
+    return gr.update(choices=names, value=[name for name in names if name in (restorers or ())])
 
 
 @say_input_errors
-def on_maps(
-    comparison: Comparison, layer: str, left: str, right: str, map_kind: str, map_channel: str
-) -> tuple[object, ...]:
-    """Shows maps of another kind or channel, wherever there are some."""
-    return (
-        map_items(comparison, map_kind, map_channel),
-        map_legend(comparison, map_kind),
-        *on_layer(comparison, layer, map_channel),
-        *on_wiped(comparison, left, right, map_channel),
-    )
+def on_estimate(picture: str | None, restorers: list[str], eightfold: bool) -> object:
+    """Says before a run how long it takes, if that is long."""
+    words = estimate_words(restorers or (), picture, self_ensemble=eightfold is True)
+    return gr.update(value=views.notes(words), visible=bool(words))
 
 
 @say_input_errors
-def on_pick(comparison: Comparison, channel: str, event: gr.SelectData) -> tuple[object, ...]:
-    """Inspects the clicked pixel."""
-    x, y = event.index
-    return x, y, *_inspected(inspect_pixel(comparison, x, y), channel)
-
-
-@say_input_errors
-def on_inspect(
-    comparison: Comparison, x: int | None, y: int | None, channel: str
-) -> tuple[object, ...]:
-    """Inspects the pixel whose numbers were typed."""
-    if x is None or y is None:
-        raise InputError("a pixel has two whole numbers, x and y: fill in both")
-    return _inspected(inspect_pixel(comparison, x, y), channel)
+def on_method(method: str) -> float:
+    """How far another method trusts the reference set unless told otherwise."""
+    if method not in tuple(METHODS):  # a list is no key, but can be compared
+        raise InputError(f"a method is {', '.join(METHODS)}; got {method!r:.80}")
+    return METHODS[method].trust
 
 
 def _fused_outputs(comparison: Comparison, about: str, view: View) -> tuple[object, ...]:
-    width, height = comparison.size
-    x, y = view.x, view.y
-    if type(x) is not int or type(y) is not int or not (0 <= x < width and 0 <= y < height):
-        x, y = most_disputed_pixel(comparison)
-    names = layer_names(comparison)
-    layer = view.layer if view.layer in names else FUSED
-    left, right = wiped_names(comparison, view.left, view.right)
+    """All of the page that a new result changes, in the order of `compare_page`."""
+    x, y = pinned(comparison, view.x, view.y) or most_disputed_pixel(comparison)
+    kinds = views.map_kinds(comparison)
+    kind = view.map_kind if view.map_kind in [name for _, name in kinds] else FIRST_MAPS
     return (
         comparison,
-        gr.update(choices=names, value=layer),
-        *on_layer(comparison, layer, view.map_channel),
-        gr.update(choices=names, value=left),
-        gr.update(choices=names, value=right),
-        *on_wiped(comparison, left, right, view.map_channel),
-        map_items(comparison, view.map_kind, view.map_channel),
-        map_legend(comparison, view.map_kind),
-        score_table(comparison),
-        notes(about, *comparison.notes),
+        viewer_value(comparison, map_channel=view.map_channel, pinned=(x, y)),
+        None,  # nothing is highlighted
+        gr.update(choices=kinds, value=kind),
+        views.map_items(comparison, kind, view.map_channel),
+        views.map_legend(comparison, kind, view.map_channel),
+        views.score_table(comparison),
+        views.notes(about, *comparison.notes, *comparison.warnings),
         x,
         y,
-        *_inspected(inspect_pixel(comparison, x, y), view.channel),
+        *inspected(inspect_pixel(comparison, x, y), view.channel),
+        gr.update(choices=[NO_CANDIDATE, *comparison.candidates], value=NO_CANDIDATE),
+        *listed(comparison, view.channel),
     )
-
-
-def _legend(html: str) -> object:
-    """A legend takes no room where there is none."""
-    return gr.update(value=html, visible=bool(html))
-
-
-def _inspected(pixel: PixelInspection, channel: str) -> tuple[object, ...]:
-    if channel not in CHANNELS:
-        raise InputError(f"a channel is red, green or blue, got {channel!r:.80}")
-    place = CHANNELS.index(channel)
-    return pixel_table(pixel, place), sentence(pixel, place), bin_set_figure(pixel, place)
 
 
 def _fitting(progress: gr.Progress) -> OnProgress:
@@ -339,15 +317,12 @@ def _fitting(progress: gr.Progress) -> OnProgress:
     return lambda done, total: progress((done, total), desc="Fitting", unit="mixtures")
 
 
-def _restored(
-    restorers: list[str], image: Tensor, progress: gr.Progress
+def _watched(
+    steps: Steps, about: str, progress: gr.Progress
 ) -> Generator[object, None, dict[str, Tensor]]:
     """Lets the base models work, changing nothing on the page but the progress."""
-    check_names(restorers or ())
-    seconds = estimated_seconds(restorers, image)
-    about = f"Restoring, about {seconds:.0f} s" if seconds > LONG else "Restoring"
     candidates: dict[str, Tensor] = {}
-    with closing(restored(restorers, image)) as steps:
+    with closing(steps):
         for step in steps:
             if isinstance(step, dict):
                 candidates = step

@@ -18,6 +18,7 @@ TASK = "denoising"
 SEED = 1
 RESTORERS = ("non-local means", "bilateral", "total variation")
 BIN_WIDTH = 16
+METHOD = "em"
 
 
 def example_files() -> list[Path]:
@@ -37,4 +38,5 @@ def example() -> Comparison:
         truth=truth,
         reference=sample_statistics(),
         bin_width=BIN_WIDTH,
+        method=METHOD,
     )

@@ -16,6 +16,8 @@ def shown(picture: Tensor) -> str:
     pixels = picture.contiguous().numpy()
     name = digest(str(pixels.shape).encode() + pixels.data)
     path = Path(os.environ["GRADIO_TEMP_DIR"]) / f"{name[:32]}.png"
-    if not path.exists():
+    if path.exists():
+        path.touch()  # used again: not the next to be swept
+    else:
         write_whole(path, encode_png(picture))
     return str(path)

@@ -15,6 +15,7 @@ from ensir.errors import InputError
 from ensir.files import shown_name
 from ensir.published_tables import FILE_NAME
 from ensir.reference_set import ReferenceStatistics
+from ensir.restorers.self_ensemble import BEHIND_NAME
 from ensir.statistics_files import read_statistics
 from ensir.table_files import is_released_table, read_reference
 
@@ -77,9 +78,15 @@ def reference_for(
 
 
 def _sample(candidates: Mapping[str, Tensor]) -> tuple[Reference, str]:
+    # By the names of the models themselves, also where each is averaged over eight views.
+    names = {name.removesuffix(BEHIND_NAME): name for name in candidates}
     for sample in samples():
-        if set(candidates) <= set(sample.candidate_names):
+        if len(names) < len(candidates) or not set(names) <= set(sample.candidate_names):
+            continue
+        if set(names) == set(candidates):
             return sample, _about(sample)
+        renamed = replace(sample.of_candidates(tuple(names)), candidate_names=tuple(candidates))
+        return renamed, f"{_about(sample)} They were gathered from the models without{BEHIND_NAME}."
     return None, (
         f"The samples know {sample_words()}, so these candidates are averaged. Take the weights "
         "from a ground truth, or from a table or statistics of these models."

@@ -15,11 +15,12 @@ from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 
 from ensir import write_statistics
-from ensir.comparison import CHANNELS, FUSED, compare, inspect_pixel
+from ensir.comparison import CHANNELS, FUSED, compare
 from ensir.ensemble.levels import levels_of
 from ensir.ensemble.lookup_table import LookupTable
 from ensir.fitting import fit_statistics
 from ensir.images import read_image, read_picture, write_image
+from ensir.inspection import inspect_pixel
 from ensir.limits import MOST_CANDIDATES
 from ensir.published_tables import published_bytes
 from ensir.restorers import restore_with
@@ -282,7 +283,7 @@ def test_the_published_schema_names_types_files_and_defaults(client: Client) -> 
 
 LIST_OF_NAMES = "models is a list of names, each a text of 1 to 80 printable characters"
 BIN_WIDTH = "bin_width is a whole number from 1 to 256, got "
-METHOD = "method is em or published, got "
+METHOD = "method is em or published or least-squares, got "
 VALUES = "values is a list of 2 pixels [red, green, blue], one for each model"
 PIXEL = "the pixel of total variation is not three whole numbers from 0 to 255"
 SAMPLE_KNOWS = f"the samples know {sample_words()}"
@@ -427,7 +428,7 @@ def test_only_uploaded_files_are_read_and_no_address_is_fetched(
             "picture": ("fuse", [file], PAIR, 32, "em", None),
             "table": ("table_info", PAIR, 32, "em", file),
             "bin_width": ("weights_at", PIXELS[:2], PAIR, {"of": file}, "em", None),
-            "page": ("on_run", "Restore a picture", file),
+            "page": ("on_run", "Restore a picture", file, *[None] * 20),
         }[place]
         assert_refused(address, FOREIGN, *arguments)
     assert not fetched

@@ -1,9 +1,12 @@
 from collections.abc import Iterator
+from inspect import Parameter, signature
 from typing import Any
 
 import gradio as gr
 import pytest
 
+from ensir.comparison import Comparison
+from ensir.ui import events, inspecting
 from ensir.ui.app import build_app
 from ensir.ui.compare_page import _shown_fields, _shown_groups
 from ensir.ui.events import OWN, RESTORE
@@ -13,10 +16,22 @@ pytestmark = pytest.mark.filterwarnings("default")
 
 
 @pytest.fixture(scope="module")
-def blocks() -> Iterator[list[Any]]:
+def app() -> Iterator[gr.Blocks]:
     app = build_app()
-    yield list(app.blocks.values())
+    yield app
     app.close()
+
+
+@pytest.fixture(scope="module")
+def blocks(app: gr.Blocks) -> list[Any]:
+    return list(app.blocks.values())
+
+
+def wired(app: gr.Blocks, name: str) -> list[Any]:
+    """The events that call a function of this name."""
+    found = [event for event in app.fns.values() if event.name == name]
+    assert found, name
+    return found
 
 
 def test_every_component_that_shows_pictures_is_lossless(blocks: list[Any]) -> None:
@@ -26,9 +41,9 @@ def test_every_component_that_shows_pictures_is_lossless(blocks: list[Any]) -> N
         if hasattr(block, "format")
     }
     assert set(formats.values()) == {"png"}
-    # Two inputs, the large picture, the wipe, three galleries, the plot.
-    assert len(formats) >= 8
-    assert any(name.startswith("ImageSlider") for name in formats)
+    # Two inputs, the examples, and the galleries of maps, candidates and bin sets; the viewer
+    # shows files as they are.
+    assert len(formats) >= 6
 
 
 def test_every_file_field_is_one_of_ours(blocks: list[Any]) -> None:
@@ -45,8 +60,68 @@ def test_every_file_field_is_one_of_ours(blocks: list[Any]) -> None:
 def test_the_opened_comparison_is_kept_while_the_page_is_open(blocks: list[Any]) -> None:
     # Gradio puts the first value, the example, in the place of a state that expired.
     states = [block for block in blocks if isinstance(block, gr.State)]
-    assert len(states) == 4
+    assert len([state for state in states if isinstance(state.value, Comparison)]) == 1
     assert all(state.time_to_live in (None, float("inf")) for state in states)
+
+
+HANDLERS = [
+    *(name for name in vars(events) if name.startswith("on_")),
+    *(name for name in vars(inspecting) if name.startswith("on_")),
+]
+
+
+@pytest.mark.parametrize("name", HANDLERS)
+def test_every_handler_is_wired_with_as_many_values_as_it_takes(app: gr.Blocks, name: str) -> None:
+    handler = getattr(events, name, None) or getattr(inspecting, name)
+    parameters = signature(handler).parameters.values()
+    filled_by_gradio = {"gr.EventData", "gr.SelectData", "gr.Progress"}
+    plain = [it for it in parameters if str(it.annotation) not in filled_by_gradio]
+    named = [it for it in plain if it.kind != Parameter.VAR_POSITIONAL]
+    for event in wired(app, name):
+        if len(named) == len(plain):
+            assert len(event.inputs) == len(named)
+        else:  # the weights and the view, as a run takes them
+            assert len(event.inputs) == len(named) + 11
+
+
+def test_what_a_new_result_changes_goes_to_where_it_belongs(app: gr.Blocks) -> None:
+    """In the order of `events._fused_outputs`; on_run adds three, on_refit the candidates."""
+    expected = [
+        *(None, "viewer", None, "map-kind", "maps", "map-legend", "scores", "note"),
+        *(None, None, "pixel-table", "sentence", "histogram", "changed", "bin-sets", None),
+        "candidates",
+    ]
+    for name, more in (("on_run", 2), ("on_refit", 0), ("on_settled", 0), ("on_truth", 0)):
+        for event in wired(app, name):
+            outputs = event.outputs
+            assert [it.elem_id for it in outputs] == [*expected, *[None] * more]
+            assert [outputs[place].label for place in (8, 9)] == ["x", "y"]
+            assert isinstance(outputs[0].value, Comparison)
+            assert all(isinstance(outputs[place], gr.State) for place in (0, 2, 15))
+            assert all(isinstance(it, gr.State) for it in outputs[17:])
+
+
+def test_what_is_looked_at_goes_to_where_it_belongs(app: gr.Blocks) -> None:
+    inspected = ["pixel-table", "sentence", "histogram"]
+    for name, expected in (
+        ("on_want", ["viewer"]),
+        ("on_pick", [None, None, *inspected, "changed"]),
+        ("on_inspect", ["viewer", *inspected, "changed"]),
+        ("on_channel", [*inspected, "changed", "bin-sets", None]),
+        ("on_changed", inspected),
+        ("on_maps", ["maps", "map-legend"]),
+        ("on_map_channel", ["maps", "map-legend", "viewer"]),
+        ("on_bin_set", ["viewer", None, None, None, *inspected, "changed"]),
+    ):
+        for event in wired(app, name):
+            assert [it.elem_id for it in event.outputs] == expected
+            assert isinstance(event.inputs[0].value, Comparison)
+            assert event.show_progress == "hidden"  # no veil over what is looked at
+
+
+def test_nothing_of_the_page_is_offered_as_an_api(app: gr.Blocks) -> None:
+    for name in HANDLERS:
+        assert all(event.api_visibility == "private" for event in wired(app, name))
 
 
 def test_the_choice_of_start_shows_its_fields_and_names_the_button() -> None:

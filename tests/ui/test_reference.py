@@ -158,3 +158,14 @@ def test_a_file_of_another_kind_is_a_sentence(upload: Upload) -> None:
     for name in ("x.pth", "x.safetensors"):
         with pytest.raises(InputError, match=name):
             reference_for(FILE, ABC, None, upload(name, b"hello, hello"), 16)
+
+
+def test_models_averaged_over_eight_views_take_the_weights_of_the_models() -> None:
+    plain, eightfold = ("bilateral", "median"), ("bilateral ×8", "median")
+    nothing = torch.empty(0)
+    one, _ = reference_for(SAMPLE, dict.fromkeys(plain, nothing), None, None, 16)
+    other, about = reference_for(SAMPLE, dict.fromkeys(eightfold, nothing), None, None, 16)
+    assert isinstance(one, ReferenceStatistics) and isinstance(other, ReferenceStatistics)
+    assert other.candidate_names == eightfold and "without ×8" in about
+    fitted = fit_statistics(one.of_candidates(plain), 16).table
+    assert torch.equal(fit_statistics(other, 16).table.weights, fitted.weights)

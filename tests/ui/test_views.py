@@ -4,32 +4,24 @@ from pathlib import Path
 import pytest
 import torch
 
-from ensir.comparison import (
-    AVERAGE,
-    FUSED,
-    INPUT,
-    TRUTH,
-    Comparison,
-    compare,
-    error_map,
-    gain_map,
-    inspect_pixel,
-    largest_weights,
-    weight_maps,
-)
+from ensir.bin_set_plot import pixel_svg
+from ensir.bin_sets import bin_sets, thumbnails
+from ensir.comparison import AVERAGE, CHANNELS, FUSED, Comparison, compare, scores
 from ensir.errors import InputError
 from ensir.images import read_image
-from ensir.palettes import (
-    coloured_candidates,
-    coloured_errors,
-    coloured_gains,
-    coloured_weights,
-)
+from ensir.inspection import inspect_pixel
+from ensir.maps import MAPS, Layer, map_picture, map_values, summary
+from ensir.palettes import candidate_colours, coloured
+from ensir.probe import probe
 from ensir.ui import views
+from ensir.ui.layers import ALL, layer_picture, legend_of
+from ensir.ui.theme import legend_html
+from tests.conftest import make_statistics
 
 pytestmark = pytest.mark.filterwarnings("default")
 
 MARKUP = "<b>x</b>"
+GREEN = 1
 
 
 @pytest.fixture(scope="module")
@@ -38,111 +30,106 @@ def averaged(small: Comparison) -> Comparison:
     return compare({MARKUP: small.candidates["A"], "B": small.candidates["B"]})
 
 
-def test_the_layers_are_the_pictures_and_the_weights(small: Comparison) -> None:
-    names = views.layer_names(small)
-    weights = ["weight of A", "weight of B", "weight of C", "largest weight"]
-    errors = [f"error of {name}" for name in (FUSED, AVERAGE, "A", "B", "C")]
-    assert names == [FUSED, AVERAGE, "A", "B", "C", TRUTH, *weights, "gain over average", *errors]
-    assert torch.equal(views.layer_picture(small, "A"), small.candidates["A"])
-    assert torch.equal(views.layer_picture(small, FUSED), small.fused.values)
-    expected = coloured_weights(weight_maps(small)["B"])
-    assert torch.equal(views.layer_picture(small, "weight of B"), expected)
-    green = coloured_weights(weight_maps(small, 1)["B"])
-    assert torch.equal(views.layer_picture(small, "weight of B", "green"), green)
-    expected = coloured_candidates(largest_weights(small, 2))
-    assert torch.equal(views.layer_picture(small, "largest weight", "blue"), expected)
-    expected = coloured_errors(error_map(small, AVERAGE))
-    assert torch.equal(views.layer_picture(small, "error of average"), expected)
-    expected = coloured_gains(gain_map(small))
-    assert torch.equal(views.layer_picture(small, "gain over average"), expected)
-
-
-def test_without_truth_no_layer_is_an_error(averaged: Comparison) -> None:
-    weights = [f"weight of {name}" for name in (MARKUP, "B")]
-    assert views.layer_names(averaged) == [FUSED, AVERAGE, MARKUP, "B", *weights, "largest weight"]
-
-
-def test_every_map_says_what_its_colours_mean(small: Comparison) -> None:
-    for name, said in (
-        ("weight of A", "mixture weight"),
-        ("largest weight", "The model with the largest weight, mean of the three channels"),
-        ("error of B", "64 or more levels"),
-        ("gain over average", "better by 16"),
-    ):
-        assert said in views.layer_legend(small, name)
-    assert all(not views.layer_legend(small, name) for name in small.pictures)
-    assert "largest weight, red;" in views.layer_legend(small, "largest weight", "red")
-    assert "absolute error" in views.map_legend(small, views.ERRORS)
-    assert "mixture weight" in views.map_legend(small, views.WEIGHTS)
-
-
-def test_a_wipe_keeps_its_layers_as_far_as_they_are_there(
-    small: Comparison, averaged: Comparison
-) -> None:
-    assert views.wiped_names(small, "A", "weight of B") == ("A", "weight of B")
-    assert views.wiped_names(averaged, "A", "C") == (AVERAGE, FUSED)
-    with_input = replace(averaged, degraded=averaged.candidates["B"])
-    assert views.wiped_names(with_input, "gone", FUSED) == (INPUT, FUSED)
-
-
-def test_a_wipe_shows_its_two_layers_and_each_legend_once(small: Comparison) -> None:
-    left, right = views.wiped_pictures(small, "A", "weight of B", "red")
-    assert torch.equal(read_image(Path(left)), small.candidates["A"])
-    expected = views.layer_picture(small, "weight of B", "red")
-    assert torch.equal(read_image(Path(right)), expected)
-    assert views.wiped_legend(small, "A", FUSED) == ""
-    legend = views.wiped_legend(small, "error of A", "error of B")
-    assert legend == views.layer_legend(small, "error of A")
-
-
-def test_an_unknown_channel_of_maps_is_refused(small: Comparison) -> None:
-    with pytest.raises(InputError, match="maps are of mean, red, green, blue; got 'alpha'"):
-        views.layer_picture(small, "weight of A", "alpha")
-
-
-@pytest.mark.parametrize("name", ["D", "", "weight of D", "weight of ", "error of D", "error of "])
-def test_an_unknown_layer_is_refused(small: Comparison, name: str) -> None:
-    with pytest.raises(InputError, match="there is no picture"):
-        views.layer_picture(small, name)
+@pytest.fixture(scope="module")
+def named(small: Comparison) -> Comparison:
+    """The small one with a candidate called by markup."""
+    candidates = dict(zip((MARKUP, "B", "C"), small.candidates.values(), strict=True))
+    gathered = make_statistics((torch.stack(list(candidates.values())), small.truth), 16)
+    reference = replace(gathered, candidate_names=tuple(candidates))
+    return compare(candidates, reference=reference, bin_width=32)
 
 
 def test_galleries_show_every_candidate_and_its_weights(small: Comparison) -> None:
     items = views.candidate_items(small)
     assert [caption for _, caption in items] == ["A", "B", "C"]
     assert torch.equal(read_image(Path(items[1][0])), small.candidates["B"])
-    maps = views.map_items(small)
+    maps = views.map_items(small, "weight")
     assert [caption.split(",")[0] for _, caption in maps] == ["A", "B", "C"]
     means = [float(caption.split()[-1]) for _, caption in maps]
-    assert sum(means) == pytest.approx(1, abs=0.02)  # two decimals each
-    green = views.map_items(small, views.WEIGHTS, "green")
-    assert torch.equal(read_image(Path(green[2][0])), coloured_weights(weight_maps(small, 1)["C"]))
+    assert sum(means) == pytest.approx(1, abs=0.002)  # three digits each
+    green = views.map_items(small, "weight", "green")
+    assert torch.equal(read_image(Path(green[2][0])), layer_picture(small, "weight of C", "green"))
 
 
-def test_the_gallery_shows_the_error_of_every_layer(
+@pytest.mark.parametrize("channel", [None, GREEN])
+def test_the_gallery_shows_the_maps_of_every_kind_as_the_engine_does(
+    small: Comparison, channel: int | None
+) -> None:
+    said = ALL if channel is None else CHANNELS[channel]
+    for words, kind in views.map_kinds(small):
+        items, there = views.map_items(small, kind, said), views.maps_of(small, kind, said)
+        assert len(items) == len(there) and {it.channel for it in there} == {channel}
+        for (path, caption), layer in zip(items, there, strict=True):
+            (values,) = map_values(small, layer)
+            assert torch.equal(read_image(Path(path)), map_picture(small, layer, values))
+            assert summary(small, layer, values) in caption
+            assert caption.startswith(layer.of or layer.title)
+        assert views.map_legend(small, kind, said) == legend_html(legend_of(small, there[0]))
+        assert "{" not in words
+
+
+def test_the_gallery_shows_the_error_of_every_picture(
     small: Comparison, averaged: Comparison
 ) -> None:
-    items = views.map_items(small, views.ERRORS)
+    items = views.map_items(small, "error")
     assert [caption.split(",")[0] for _, caption in items] == [FUSED, AVERAGE, "A", "B", "C"]
-    expected = coloured_errors(error_map(small, FUSED))
-    assert torch.equal(read_image(Path(items[0][0])), expected)
-    assert views.map_items(averaged, views.ERRORS) == []
-    assert "Add a ground truth" in views.map_legend(averaged, views.ERRORS)
+    error = (small.scored[FUSED].double() - small.truth.double()).abs().mean()
+    assert items[0][1] == f"fused, mean {error:.3g}"
+    with pytest.raises(InputError, match="errors need a ground truth: add one first"):
+        views.map_items(averaged, "error")
+    with pytest.raises(InputError, match="errors need a ground truth: add one first"):
+        views.map_legend(averaged, "error")
 
 
-def test_names_are_only_ever_text(averaged: Comparison) -> None:
-    pixel = inspect_pixel(averaged, 0, 0)
-    with_truth = replace(averaged, truth=averaged.candidates["B"])
+def test_kinds_of_maps_are_offered_where_they_can_be_made(
+    small: Comparison, averaged: Comparison
+) -> None:
+    assert [kind for _, kind in views.map_kinds(small)] == list(MAPS)
+    offered = dict(views.map_kinds(averaged))
+    assert offered["weight of each model"] == "weight"
+    assert "error of each picture" not in offered and "coverage" not in offered
+    assert all(views.maps_of(averaged, kind) for kind in offered.values())
+
+
+@pytest.mark.parametrize("kind", ["magic", "", None, ["weight"], {"weight": 1}])
+def test_an_unknown_kind_of_maps_is_refused(small: Comparison, kind: str) -> None:
+    with pytest.raises(InputError, match=r"there is no map .*: choose one of weight, "):
+        views.maps_of(small, kind)
+
+
+def test_the_table_of_a_pixel_is_the_probe_of_the_engine(small: Comparison) -> None:
+    pixel = inspect_pixel(small, 3, 5)
+    for channel, name in enumerate(CHANNELS):
+        html = views.pixel_table(pixel, channel)
+        table = probe(pixel, channel)
+        assert f"<caption>Pixel (3, 5), {name}; responsibility at the level of ground truth" in html
+        for row in table.cells:
+            assert "".join(f"<td>{cell}</td>" for cell in row[1:]) in html
+        assert all(f">{column}</th>" in html for column in table.columns)
+        assert all(colour in html for colour in candidate_colours(3))
+        assert "; if" not in html
+    assert "Pixel (3, 5), green if A had 7;" in views.pixel_table(pixel, 1, " if A had 7")
+
+
+def test_names_are_only_ever_text(averaged: Comparison, named: Comparison) -> None:
+    pixel, fitted = inspect_pixel(averaged, 0, 0), inspect_pixel(named, 3, 5)
     for html in (
         views.pixel_table(pixel, 0),
-        views.score_table(with_truth),
+        views.pixel_table(fitted, 0),
+        views.score_table(replace(averaged, truth=averaged.candidates["B"])),
         views.notes(MARKUP),
-        views.layer_legend(averaged, "largest weight"),
+        views.map_legend(averaged, "largest weight"),
+        views.histogram(fitted, 0),
     ):
-        assert MARKUP not in html
+        assert MARKUP not in html and "<b>" not in html
         assert "&lt;b&gt;x&lt;/b&gt;" in html
 
 
-def test_without_truth_the_scores_say_what_is_missing(averaged: Comparison) -> None:
+def test_scores_are_those_of_the_engine(small: Comparison, averaged: Comparison) -> None:
+    html = views.score_table(small)
+    for name, *cells in scores(small):
+        assert f'<th scope="row">{name}</th>' in html
+        assert "".join(f"<td>{cell}</td>" for cell in cells) in html
     assert views.score_table(averaged) == "<p>Add a ground truth to see scores.</p>"
 
 
@@ -154,3 +141,44 @@ def test_the_sentence_says_what_the_bin_set_is(small: Comparison, averaged: Comp
     assert f"{bin_set.count:,} reference pixels" in said
     assert bin_set.origin in said
     assert "averaged" in views.sentence(inspect_pixel(averaged, 0, 0), 1)
+
+
+def test_the_histogram_is_that_of_the_bin_set(small: Comparison, averaged: Comparison) -> None:
+    pixel = inspect_pixel(small, 3, 5)
+    drawn = [views.histogram(pixel, channel) for channel in range(3)]
+    assert drawn == [pixel_svg(pixel, channel) for channel in range(3)]
+    assert len(set(drawn)) == 3
+    assert "Averaging needs no bin sets" in views.histogram(inspect_pixel(averaged, 0, 0), 1)
+
+
+def test_bin_sets_that_cost_most_are_listed_first(small: Comparison) -> None:
+    there = views.listed_bin_sets(small, GREEN)
+    assert there == bin_sets(small, GREEN, "share of the error", views.MOST_BIN_SETS)
+    costs = [it.squared_error for it in there]
+    assert costs == sorted(costs, reverse=True) and 1 < len(there) <= views.MOST_BIN_SETS
+    without = replace(small, truth=None)
+    sizes = [it.pixels for it in views.listed_bin_sets(without, GREEN)]
+    assert sizes == sorted(sizes, reverse=True)
+
+
+def test_a_bin_set_is_shown_by_where_it_lies_with_its_size_and_error(
+    small: Comparison, averaged: Comparison
+) -> None:
+    there = views.listed_bin_sets(small, GREEN)
+    items = views.bin_set_items(small, there, GREEN)
+    small_ones = thumbnails(small, GREEN, [it.number for it in there])
+    for (path, words), it, levels in zip(items, there, small_ones, strict=True):
+        assert torch.equal(read_image(Path(path)), coloured(levels, "cividis"))
+        assert words == f"{it.pixels:,} pixels, error {it.error:.1f}"
+    without = replace(small, truth=None)
+    items = views.bin_set_items(without, views.listed_bin_sets(without, GREEN), GREEN)
+    assert items and all(words.endswith(" pixels") for _, words in items)
+    assert views.listed_bin_sets(averaged, GREEN) == ()
+    assert views.bin_set_items(averaged, (), GREEN) == []
+
+
+def test_of_a_map_of_the_whole_the_caption_says_what_it_is(small: Comparison) -> None:
+    ((_, caption),) = views.map_items(small, "entropy", "red")
+    layer = Layer("entropy", channel=0)
+    (values,) = map_values(small, layer)
+    assert caption == f"entropy of the weights, red, {summary(small, layer, values)}"

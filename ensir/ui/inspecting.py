@@ -1,0 +1,226 @@
+"""Looking at a result: another layer, pixel, map or bin set. Nothing is fused anew."""
+
+from __future__ import annotations
+
+import gradio as gr
+from torch import Tensor
+
+from ensir.bin_set_plot import bin_set_svg
+from ensir.bin_sets import pixels_of
+from ensir.comparison import CHANNELS, Comparison
+from ensir.ensemble.lookup_table import LookupTable
+from ensir.errors import InputError
+from ensir.inspection import PixelInspection, inspect_bin_set, inspect_pixel, what_if
+from ensir.probe import bin_set_words
+from ensir.ui import views
+from ensir.ui.em_replay import replay_of
+from ensir.ui.errors import say_input_errors, told
+from ensir.ui.layers import viewer_value
+from ensir.ui.lut_explorer import explorer_of
+from ensir.ui.viewer import stored_mask
+
+NO_CANDIDATE = "nothing"  # of the candidates whose value could be another
+# Layers that are made at once: six panels, each with a wipe, and what they are held against. All
+# maps of a large picture would take gigabytes.
+MOST_WANTED = 14
+
+
+@say_input_errors
+def on_want(
+    comparison: Comparison,
+    map_channel: str,
+    x: int | None,
+    y: int | None,
+    highlight: str | None,
+    event: gr.EventData,
+) -> object:
+    """Makes the layers that the viewer shows and has not got."""
+    names = getattr(event, "names", None)
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise InputError("the viewer asks for layers by name: reload the page")
+    if len(names) > MOST_WANTED:
+        raise InputError(
+            f"at most {MOST_WANTED} layers are looked at at once, got {len(names)}: show fewer"
+        )
+    pin = pinned(comparison, x, y)
+    return viewer_value(comparison, names, map_channel=map_channel, pinned=pin, highlight=highlight)
+
+
+@say_input_errors
+def on_pick(comparison: Comparison, channel: str, event: gr.EventData) -> tuple[object, ...]:
+    """Inspects the pixel that was pinned in the viewer."""
+    x, y = _typed(getattr(event, "x", None), getattr(event, "y", None))
+    return x, y, *inspected(inspect_pixel(comparison, x, y), channel), NO_CANDIDATE
+
+
+@say_input_errors
+def on_inspect(
+    comparison: Comparison,
+    map_channel: str,
+    x: int | None,
+    y: int | None,
+    channel: str,
+    highlight: str | None,
+) -> tuple[object, ...]:
+    """Inspects and pins the pixel whose numbers were typed."""
+    pixel = inspect_pixel(comparison, *_typed(x, y))
+    pin = pinned(comparison, x, y)
+    value = viewer_value(comparison, map_channel=map_channel, pinned=pin, highlight=highlight)
+    return value, *inspected(pixel, channel), NO_CANDIDATE
+
+
+@say_input_errors
+def on_channel(
+    comparison: Comparison, x: int | None, y: int | None, channel: str
+) -> tuple[object, ...]:
+    """Inspects the pixel in another channel, and lists the bin sets of that."""
+    pixel = inspect_pixel(comparison, *_typed(x, y))
+    return *inspected(pixel, channel), NO_CANDIDATE, *listed(comparison, channel)
+
+
+@say_input_errors
+def on_changed(
+    comparison: Comparison,
+    x: int | None,
+    y: int | None,
+    channel: str,
+    changed: str,
+    value: float,
+) -> tuple[object, ...]:
+    """Shows where the bin set and the weights would move if a candidate had another value."""
+    x, y = _typed(x, y)
+    if changed == NO_CANDIDATE:
+        return inspected(inspect_pixel(comparison, x, y), channel)
+    place = place_of(channel)
+    pixel = what_if(comparison, x, y, place, {changed: value})
+    said = f" if {changed} had {value:g}"
+    return (
+        views.pixel_table(pixel, place, said),
+        views.sentence(pixel, place),
+        views.histogram(pixel, place),
+    )
+
+
+@say_input_errors
+def on_maps(comparison: Comparison, kind: str, map_channel: str) -> tuple[object, ...]:
+    """Shows maps of another kind."""
+    return (
+        views.map_items(comparison, kind, map_channel),
+        views.map_legend(comparison, kind, map_channel),
+    )
+
+
+@say_input_errors
+def on_map_channel(
+    comparison: Comparison,
+    kind: str,
+    map_channel: str,
+    x: int | None,
+    y: int | None,
+    highlight: str | None,
+) -> tuple[object, ...]:
+    """Shows the maps of another channel, below and in the viewer."""
+    pin = pinned(comparison, x, y)
+    value = viewer_value(comparison, map_channel=map_channel, pinned=pin, highlight=highlight)
+    return *on_maps(comparison, kind, map_channel), value
+
+
+@say_input_errors
+def on_bin_set(
+    comparison: Comparison,
+    channel: str,
+    map_channel: str,
+    numbers: tuple[int, ...],
+    event: gr.SelectData,
+) -> tuple[object, ...]:
+    """Highlights where a bin set lies, and inspects the first of its pixels."""
+    gone = InputError("this bin set is not in the list any more: choose it again")
+    (index,) = told(event, index=int)
+    if index not in range(len(numbers)):
+        raise gone
+    inside = pixels_of(comparison, place_of(channel), numbers[index])
+    if not inside.any():  # of another channel or result than the list
+        raise gone
+    return _highlighted(comparison, channel, map_channel, inside)
+
+
+@say_input_errors
+def on_cell(comparison: Comparison, map_channel: str, event: gr.EventData) -> tuple[object, ...]:
+    """Shows a bin set chosen in the table: where it lies, or, where it does not, itself alone."""
+    channel, number = told(event, channel=int, number=int)
+    bin_set = inspect_bin_set(_table(comparison), comparison.fits, channel, number)
+    inside = pixels_of(comparison, channel, number)
+    if not inside.any():
+        sentence = views.notes(f"{bin_set_words(bin_set)} This picture has no pixel in it.")
+        unchanged = [gr.skip()] * 6  # the viewer, its highlight, x, y, the channel and the table
+        return *unchanged, sentence, bin_set_svg(bin_set), NO_CANDIDATE
+    value, highlight, x, y, *rest = _highlighted(comparison, bin_set.channel, map_channel, inside)
+    return value, highlight, x, y, bin_set.channel, *rest
+
+
+@say_input_errors
+def on_replay(
+    comparison: Comparison, x: int | None, y: int | None, channel: str
+) -> tuple[object, ...]:
+    """EM in the bin set of the pixel, replayed, and the plane of the table through it."""
+    pixel = inspect_pixel(comparison, *_typed(x, y))
+    place = place_of(channel)
+    if not pixel.bin_sets:
+        return replay_of(comparison, place, 0), explorer_of(comparison, place)
+    number = pixel.bin_sets[place].number
+    return replay_of(comparison, place, number), explorer_of(comparison, place, number)
+
+
+def inspected(pixel: PixelInspection, channel: str) -> tuple[object, ...]:
+    """A pixel's table, its bin set in words, and the histogram of that."""
+    place = place_of(channel)
+    return (
+        views.pixel_table(pixel, place),
+        views.sentence(pixel, place),
+        views.histogram(pixel, place),
+    )
+
+
+def listed(comparison: Comparison, channel: str) -> tuple[object, ...]:
+    """The list of bin sets of a channel, and their numbers."""
+    place = place_of(channel)
+    there = views.listed_bin_sets(comparison, place)
+    return views.bin_set_items(comparison, there, place), tuple(it.number for it in there)
+
+
+def pinned(comparison: Comparison, x: int | None, y: int | None) -> tuple[int, int] | None:
+    """The pixel that is marked, if there is one of these numbers."""
+    width, height = comparison.size
+    if type(x) is not int or type(y) is not int or not (0 <= x < width and 0 <= y < height):
+        return None
+    return x, y
+
+
+def place_of(channel: str) -> int:
+    """The place of a channel of a pixel. Raises InputError for another."""
+    if channel not in CHANNELS:
+        raise InputError(f"a channel is red, green or blue, got {channel!r:.80}")
+    return CHANNELS.index(channel)
+
+
+def _typed(x: int | None, y: int | None) -> tuple[int, int]:
+    if x is None or y is None:
+        raise InputError("a pixel has two whole numbers, x and y: fill in both")
+    return x, y
+
+
+def _highlighted(
+    comparison: Comparison, channel: str, map_channel: str, inside: Tensor
+) -> tuple[object, ...]:
+    """Some pixels (H, W) highlighted, and the first of them inspected."""
+    y, x = (int(place) for place in inside.nonzero()[0])
+    highlight = stored_mask(inside)
+    value = viewer_value(comparison, map_channel=map_channel, pinned=(x, y), highlight=highlight)
+    pixel = inspect_pixel(comparison, x, y)
+    return value, highlight, x, y, *inspected(pixel, channel), NO_CANDIDATE
+
+
+def _table(comparison: Comparison) -> LookupTable:
+    if comparison.table is None:
+        raise InputError("the candidates are averaged: there are no bin sets to choose")
+    return comparison.table

@@ -1,0 +1,44 @@
+// Step 6: where EM ends, by the distance of the means.
+
+const DEVIATION_APART = 12;
+const DISTANCES = [0, 1, 2, 3, 4, 6, 8, 10, 12, 15, 18, 21, 24, 30, 36];
+let apart = { start: null, ends: [] };
+
+/** The weight of A after EM, its 70 % of the pixels `distance` levels from B's. */
+function endedAt(distance, start) {
+  const means = [118 - distance / 2, 118 + distance / 2];
+  const first = {
+    weight: [start, 1 - start],
+    mean: means,
+    variance: means.map(() => DEVIATION_APART ** 2),
+  };
+  return fitted(first, heaps(means, 0.7, DEVIATION_APART)).mixtures.at(-1).weight[0];
+}
+
+function drawDistance() {
+  const start = Number(fields.start.value);
+  if (apart.start !== start)
+    apart = { start, ends: DISTANCES.map((distance) => endedAt(distance, start)) };
+  drawn(distanceChart, {
+    x: {
+      from: 0,
+      to: DISTANCES.at(-1),
+      name: `levels between the means (deviations: ${DEVIATION_APART})`,
+    },
+    y: { from: 0, to: 1, ticks: [0, 0.25, 0.5, 0.75, 1], say: (one) => written(one, 2) },
+    marks: [
+      { kind: "rule", of: "y", at: 0.7, dash: "6 4", text: "what A deserves", end: true },
+      { kind: "rule", of: "y", at: start, dash: "2 4", text: "start", opacity: 0.6, end: true },
+      { kind: "line", xs: DISTANCES, ys: apart.ends, colour: colours[0], width: 2.5 },
+      { kind: "dots", xs: DISTANCES, ys: apart.ends, colour: colours[0] },
+    ],
+  });
+  live("start", written(start, 2));
+  const said = [0, 2, 12, 36].map(
+    (distance) => `${distance} apart, ${written(apart.ends[DISTANCES.indexOf(distance)], 2)}`,
+  );
+  live(
+    "distance-words",
+    `A starts at ${written(start, 2)} and ends, with the means ${said.join("; ")}.`,
+  );
+}

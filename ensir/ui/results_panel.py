@@ -1,0 +1,202 @@
+"""The right column: the viewer, why a pixel has its value, and what there is of the whole."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import gradio as gr
+
+from ensir.comparison import CHANNELS, Comparison
+from ensir.inspection import inspect_pixel, most_disputed_pixel
+from ensir.ui import views
+from ensir.ui.downloads import DOWNLOADS, MAPS_LABEL
+from ensir.ui.em_replay import em_replay_panel, replay_of
+from ensir.ui.events import FIRST_MAPS
+from ensir.ui.inspecting import NO_CANDIDATE
+from ensir.ui.layers import ALL, MAP_CHANNELS, viewer_value
+from ensir.ui.league_panel import league_panel
+from ensir.ui.lut_explorer import explorer_of, lut_explorer_panel
+from ensir.ui.viewer import viewer
+
+GREEN = 1  # the channel that is inspected first: it weighs most in what one sees
+HISTOGRAM_CAPTION = """
+<p class="legend"><i class="bar"></i>ground truth of the reference set
+<i class="line dashed"></i>each candidate before the fit <i class="line"></i>after it
+<i class="line sum"></i>their sum. Marks on the axis: this pixel's candidates; | fused, ★ truth.</p>
+"""
+BIN_SETS_HELP = """
+<p class="help">The bin sets of the channel above that cost most, or hold most pixels where there
+is no ground truth: where they lie, how many pixels of this picture they hold, and the root of
+their mean squared error in levels. Choose one to see it in the viewer, and why it has its
+weights.</p>
+"""
+
+
+@dataclass(frozen=True)
+class Results:
+    """The components of the column."""
+
+    viewer: gr.HTML
+    score_table: gr.HTML
+    downloads: list[gr.Button]
+    kept: list[gr.DownloadButton]
+    x: gr.Number
+    y: gr.Number
+    channel: gr.Radio
+    pixel_table: gr.HTML
+    sentence: gr.HTML
+    histogram: gr.HTML
+    changed: gr.Dropdown
+    changed_value: gr.Slider
+    map_kind: gr.Dropdown
+    map_channel: gr.Radio
+    map_legend: gr.HTML
+    maps: gr.Gallery
+    map_download: gr.Button
+    kept_maps: gr.DownloadButton
+    candidates: gr.Gallery
+    bin_sets: gr.Gallery
+    replay: gr.HTML
+    explorer: gr.HTML
+
+    @property
+    def inspected(self) -> list[gr.components.Component]:
+        """What a pixel fills, in the order of `inspecting.inspected`."""
+        return [self.pixel_table, self.sentence, self.histogram]
+
+    @property
+    def view(self) -> list[gr.components.Component]:
+        """What a visitor looks at, in the order of `events.View`."""
+        return [self.map_kind, self.map_channel, self.x, self.y, self.channel]
+
+
+def results_panel(opened: Comparison, comparison: gr.State) -> Results:
+    """Lays the column out inside the Blocks being built; the state holds what is looked at."""
+    x, y = most_disputed_pixel(opened)
+    pixel = inspect_pixel(opened, x, y)
+    made: dict[str, object] = {}
+    made["viewer"] = viewer(viewer_value(opened, pinned=(x, y)), elem_id="viewer")
+    with gr.Row():
+        with gr.Column(scale=5, min_width=320):
+            with gr.Row():
+                made["x"] = gr.Number(x, label="x", precision=0, minimum=0, min_width=70)
+                made["y"] = gr.Number(y, label="y", precision=0, minimum=0, min_width=70)
+                made["channel"] = gr.Radio(
+                    list(CHANNELS),
+                    value=CHANNELS[GREEN],
+                    label="Channel",
+                    elem_id="channel",
+                    scale=3,
+                    min_width=270,
+                )
+            made["pixel_table"] = gr.HTML(
+                views.pixel_table(pixel, GREEN), elem_id="pixel-table", padding=False
+            )
+            with gr.Row():
+                made["changed"] = gr.Dropdown(
+                    [NO_CANDIDATE, *opened.candidates],
+                    value=NO_CANDIDATE,
+                    label="What if another value had",
+                    elem_id="changed",
+                    min_width=160,
+                )
+                made["changed_value"] = gr.Slider(
+                    0, 255, value=128, step=1, label="It would be", elem_id="changed-value",
+                    min_width=160, scale=2,
+                )  # fmt: skip
+        with gr.Column(scale=3, min_width=320):
+            made["histogram"] = gr.HTML(
+                views.histogram(pixel, GREEN), elem_id="histogram", padding=False
+            )
+            gr.HTML(HISTOGRAM_CAPTION, padding=False)
+            made["sentence"] = gr.HTML(
+                views.sentence(pixel, GREEN), elem_id="sentence", padding=False
+            )
+    with gr.Row():
+        with gr.Column(scale=4, min_width=320):
+            made["score_table"] = gr.HTML(
+                views.score_table(opened), elem_id="scores", padding=False
+            )
+        with gr.Column(scale=3, min_width=320):
+            with gr.Row():
+                made["downloads"] = [
+                    gr.Button(label, size="sm", min_width=100) for label in DOWNLOADS
+                ]
+            # Never seen: made on demand, a file is handed over by a script.
+            made["kept"] = [
+                gr.DownloadButton(visible="hidden", elem_id=f"kept-{place}")
+                for place in range(len(DOWNLOADS))
+            ]
+    with gr.Tabs(elem_id="whole"):
+        with gr.Tab("Maps"):
+            made |= _maps(opened)
+        with gr.Tab("Candidates"):
+            made["candidates"] = _gallery(views.candidate_items(opened), "Candidates", 3)
+        with gr.Tab("Bin sets"):
+            gr.HTML(BIN_SETS_HELP, padding=False)
+            there = views.listed_bin_sets(opened, GREEN)
+            made["bin_sets"] = gr.Gallery(
+                views.bin_set_items(opened, there, GREEN),
+                label="Bin sets",
+                show_label=False,
+                format="png",
+                columns=6,
+                object_fit="contain",
+                allow_preview=False,
+                elem_id="bin-sets",
+                interactive=False,
+                buttons=[],
+            )
+        number = pixel.bin_sets[GREEN].number
+        with gr.Tab("EM replay"):
+            made["replay"] = em_replay_panel(comparison, replay_of(opened, GREEN, number))
+        with gr.Tab("Lookup table"):
+            made["explorer"] = lut_explorer_panel(comparison, explorer_of(opened, GREEN, number))
+        with gr.Tab("Every ensemble"):
+            league_panel(comparison)
+    return Results(**{field.name: made[field.name] for field in fields(Results)})  # type: ignore[arg-type]
+
+
+def _maps(opened: Comparison) -> dict[str, object]:
+    with gr.Row():
+        map_kind = gr.Dropdown(
+            views.map_kinds(opened),
+            value=FIRST_MAPS,
+            label="Maps of",
+            elem_id="map-kind",
+            min_width=250,
+        )
+        map_channel = gr.Radio(
+            list(MAP_CHANNELS),
+            value=ALL,
+            label="Channel of the maps",
+            min_width=250,
+            elem_id="map-channel",
+        )
+    map_legend = gr.HTML(views.map_legend(opened, FIRST_MAPS), elem_id="map-legend", padding=False)
+    maps = _gallery(views.map_items(opened, FIRST_MAPS), "Maps", 3)
+    with gr.Row():
+        map_download = gr.Button(MAPS_LABEL, size="sm", min_width=100, elem_id="map-download")
+    kept_maps = gr.DownloadButton(visible="hidden", elem_id="kept-maps")
+    return {
+        "map_kind": map_kind,
+        "map_channel": map_channel,
+        "map_legend": map_legend,
+        "maps": maps,
+        "map_download": map_download,
+        "kept_maps": kept_maps,
+    }
+
+
+def _gallery(items: list[tuple[str, str]], label: str, columns: int) -> gr.Gallery:
+    return gr.Gallery(
+        items,
+        label=label,
+        show_label=False,
+        format="png",
+        columns=columns,
+        object_fit="contain",
+        elem_id=label.lower(),
+        interactive=False,
+        buttons=["download", "fullscreen"],
+    )

@@ -1,0 +1,201 @@
+"""What the viewer shows: layers of one size, pictures for the eye and numbers for the probe."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+from gradio.data_classes import FileData, GradioModel
+from torch import Tensor
+
+from ensir.errors import InputError
+from ensir.files import digest, write_whole
+
+# How numbers are stored: little-endian planes of channels, row by row, nothing before or between.
+NUMBER_TYPES = {torch.uint8: "uint8", torch.uint16: "uint16", torch.float32: "float32"}
+
+
+@dataclass(frozen=True)
+class Values:
+    """The numbers of a layer in a file, as `stored_values` wrote them."""
+
+    path: str
+    type: str  # one of NUMBER_TYPES
+    channels: int
+
+
+@dataclass(frozen=True)
+class Legend:
+    """What the colours of a map mean: a scale, or a key with a label for each colour.
+
+    A scale's labels stand below it, the first and the last at its ends. The values of a layer with
+    a key are the places of its labels.
+    """
+
+    meaning: str
+    colours: tuple[str, ...]  # as CSS
+    labels: tuple[str, ...]
+    is_key: bool = False
+
+    def __post_init__(self) -> None:
+        if self.is_key and len(self.labels) != len(self.colours):
+            raise InputError(
+                f"a key has a label for each of its {len(self.colours)} colours, got "
+                f"{len(self.labels)}: add or drop some"
+            )
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One thing to look at.
+
+    A picture without `values` is its own numbers: the levels of its PNG. A map without them has
+    colours only, and nothing is read from it. A layer may come without its `picture`: when a
+    visitor chooses it, the viewer asks for it.
+    """
+
+    name: str
+    # Path of a PNG in the folder that Gradio serves: 8 bits, no alpha; None: not made yet.
+    picture: str | None
+    kind: Literal["picture", "map"] = "picture"
+    values: Values | None = None
+    white: float = 255  # the number of white, by which PSNR is scaled; of a picture only
+    legend: Legend | None = None
+
+
+@dataclass(frozen=True)
+class ViewerValue:
+    """Layers, and how they are looked at.
+
+    What a visitor has changed stays when a new value comes: zoom and place while `size` is the
+    same, panels and pinned pixel unless `panels` or `pinned` differ from those of the value before.
+    """
+
+    size: tuple[int, int]  # width and height of every layer
+    layers: tuple[Layer, ...]
+    panels: tuple[str, ...]  # the layer in each panel, by name
+    reference: str | None = None  # the layer seen in every panel while a key is held
+    truth: str | None = None  # the picture that others are scored against
+    pinned: tuple[int, int] | None = None  # x and y
+    highlight: str | None = None  # path of a mask from `stored_mask`: all else fades
+
+    def __post_init__(self) -> None:
+        names = [layer.name for layer in self.layers]
+        if len(set(names)) < len(names):
+            raise InputError(f"layers are told apart by name, got {', '.join(names)}: rename some")
+        chosen = {*self.panels, *filter(None, (self.reference, self.truth))}
+        if gone := chosen.difference(names):
+            raise InputError(
+                f"there is no layer {', '.join(sorted(gone))}: choose of {', '.join(names)}"
+            )
+        if not self.panels:
+            raise InputError("a viewer has one panel or more, got none: name a layer")
+        width, height = self.size
+        if self.pinned and not (0 <= self.pinned[0] < width and 0 <= self.pinned[1] < height):
+            raise InputError(
+                f"pixel {self.pinned} is outside of {width}x{height}: pin one that is inside"
+            )
+
+
+def stored_values(values: Tensor) -> Values:
+    """Puts numbers (C, H, W), uint8, uint16 or float32, where the viewer can read them exactly.
+
+    The same numbers are written once. Raises InputError for another type or shape.
+    """
+    if values.dtype not in NUMBER_TYPES or values.ndim != 3:
+        raise InputError(
+            f"values are (C, H, W) uint8, uint16 or float32, got {values.dtype} "
+            f"{tuple(values.shape)}: convert them"
+        )
+    numbers = values.cpu().contiguous().numpy()
+    data = numbers.astype(numbers.dtype.newbyteorder("<"), copy=False).tobytes()
+    return Values(_stored(data, "bin"), NUMBER_TYPES[values.dtype], len(values))
+
+
+def stored_mask(mask: Tensor) -> str:
+    """Writes a mask, (H, W) bool, as a PNG of one bit and returns its path."""
+    import cv2
+
+    if mask.dtype != torch.bool or mask.ndim != 2:
+        raise InputError(
+            f"a mask is (H, W) bool, got {mask.dtype} {tuple(mask.shape)}: compare something"
+        )
+    levels = (mask.cpu().to(torch.uint8) * 255).numpy()
+    _, encoded = cv2.imencode(".png", levels, [cv2.IMWRITE_PNG_BILEVEL, 1])
+    return _stored(encoded.tobytes(), "png")
+
+
+def _stored(data: bytes, ending: str) -> str:
+    """The path of a file with this content in the folder that Gradio serves."""
+    path = Path(os.environ["GRADIO_TEMP_DIR"]) / f"{digest(data)[:32]}.{ending}"
+    if path.exists():
+        path.touch()  # used again: not the next to be swept
+    else:
+        write_whole(path, data)
+    return str(path)
+
+
+class ValuesModel(GradioModel):
+    file: FileData
+    type: str
+    channels: int
+
+
+class LegendModel(GradioModel):
+    meaning: str
+    colours: tuple[str, ...]
+    labels: tuple[str, ...]
+    is_key: bool
+
+
+class LayerModel(GradioModel):
+    name: str
+    kind: str
+    picture: FileData | None
+    values: ValuesModel | None
+    white: float
+    legend: LegendModel | None
+
+
+class ViewerModel(GradioModel):
+    """A `ViewerValue` on its way to the browser; Gradio fills in the addresses of the files."""
+
+    size: tuple[int, int]
+    layers: list[LayerModel]
+    panels: tuple[str, ...]
+    reference: str | None
+    truth: str | None
+    pinned: tuple[int, int] | None
+    highlight: FileData | None
+
+
+def model_of(value: ViewerValue) -> ViewerModel:
+    return ViewerModel(
+        size=value.size,
+        layers=[_layer_model(layer) for layer in value.layers],
+        panels=value.panels,
+        reference=value.reference,
+        truth=value.truth,
+        pinned=value.pinned,
+        highlight=FileData(path=value.highlight) if value.highlight else None,
+    )
+
+
+def _layer_model(layer: Layer) -> LayerModel:
+    values, legend = layer.values, layer.legend
+    return LayerModel(
+        name=layer.name,
+        kind=layer.kind,
+        picture=None if layer.picture is None else FileData(path=layer.picture),
+        values=None if values is None else _values_model(values),
+        white=layer.white,
+        legend=None if legend is None else LegendModel(**asdict(legend)),
+    )
+
+
+def _values_model(values: Values) -> ValuesModel:
+    file = FileData(path=values.path)
+    return ValuesModel(file=file, type=values.type, channels=values.channels)

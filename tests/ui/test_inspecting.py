@@ -1,0 +1,298 @@
+from pathlib import Path
+from types import SimpleNamespace
+
+import gradio as gr
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from ensir.bin_sets import pixels_of
+from ensir.comparison import AVERAGE, CHANNELS, FUSED, TRUTH, Comparison, compare
+from ensir.images import read_image
+from ensir.inspection import inspect_pixel, what_if
+from ensir.ui import views
+from ensir.ui.inspecting import (
+    MOST_WANTED,
+    NO_CANDIDATE,
+    inspected,
+    listed,
+    on_bin_set,
+    on_changed,
+    on_channel,
+    on_inspect,
+    on_map_channel,
+    on_maps,
+    on_pick,
+    on_want,
+    pinned,
+    place_of,
+)
+from ensir.ui.layers import ALL, WINNER, layer_picture, viewer_value
+from ensir.ui.viewer import ViewerValue, stored_mask
+
+pytestmark = pytest.mark.filterwarnings("default")
+
+
+@pytest.fixture(scope="module")
+def averaged(small: Comparison) -> Comparison:
+    """Two candidates, without reference and truth."""
+    return compare({"A": small.candidates["A"], "B": small.candidates["B"]})
+
+
+def event(**content: object) -> SimpleNamespace:
+    """What Gradio hands over of an event of the browser."""
+    return SimpleNamespace(**content)
+
+
+def made(value: ViewerValue) -> set[str]:
+    """The names of the layers that have pictures."""
+    return {layer.name for layer in value.layers if layer.picture}
+
+
+def assert_inspects(
+    outputs: tuple[object, ...], comparison: Comparison, x: int, y: int, channel: int
+) -> None:
+    pixel = inspect_pixel(comparison, x, y)
+    assert outputs == (
+        views.pixel_table(pixel, channel),
+        views.sentence(pixel, channel),
+        views.histogram(pixel, channel),
+    )
+
+
+def test_the_layers_that_the_viewer_wants_are_made(small: Comparison, uploads: Path) -> None:
+    mask = stored_mask(small.candidates["A"][0] > 90)
+    names = ["C", "error of B"]
+    value = on_want(small, "blue", 7, 9, mask, event(names=names))
+    assert made(value) == {AVERAGE, FUSED, WINNER, TRUTH, *names}
+    assert (value.pinned, value.highlight) == ((7, 9), mask)
+    assert value == viewer_value(small, names, map_channel="blue", pinned=(7, 9), highlight=mask)
+    (layer,) = (layer for layer in value.layers if layer.name == "error of B")
+    expected = layer_picture(small, "error of B", "blue")
+    assert torch.equal(read_image(Path(layer.picture)), expected)
+
+
+def test_names_that_there_are_not_are_passed_over(small: Comparison, uploads: Path) -> None:
+    value = on_want(small, ALL, None, None, None, event(names=["gone", "../../x", "<b>"]))
+    assert made(value) == {AVERAGE, FUSED, WINNER, TRUTH}
+    assert value.pinned is None
+
+
+@pytest.mark.parametrize("names", [None, "fused", [1], [["fused"]], {"names": ["fused"]}])
+def test_names_that_are_none_are_refused(small: Comparison, names: object) -> None:
+    with pytest.raises(gr.Error, match="the viewer asks for layers by name: reload the page"):
+        on_want(small, ALL, 0, 0, None, event(names=names))
+    with pytest.raises(gr.Error, match="the viewer asks for layers by name"):
+        on_want(small, ALL, 0, 0, None, event())
+
+
+def test_more_layers_than_a_screen_has_are_refused(small: Comparison) -> None:
+    names = ["fused"] * (MOST_WANTED + 1)
+    with pytest.raises(gr.Error, match="at most 14 layers are looked at at once, got 15"):
+        on_want(small, ALL, 0, 0, None, event(names=names))
+
+
+def test_a_layer_is_made_though_the_numbers_typed_are_no_pixel(
+    small: Comparison, uploads: Path
+) -> None:
+    value = on_want(small, ALL, 36, 0, None, event(names=["A"]))
+    assert "A" in made(value) and value.pinned is None
+
+
+def test_a_pick_inspects_the_pixel_under_the_click(small: Comparison) -> None:
+    x, y, *rest, changed = on_pick(small, "blue", event(x=7, y=11))
+    assert (x, y, changed) == (7, 11, NO_CANDIDATE)
+    assert_inspects(tuple(rest), small, 7, 11, 2)
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "sentence"),
+    [
+        (36, 0, "x is a whole number from 0 to 35"),
+        (0, 40, "y is a whole number from 0 to 39"),
+        (-1, 0, "x is a whole number from 0 to 35"),
+        (1.5, 0, "x is a whole number"),
+        ("1", 0, "x is a whole number"),
+        (True, 0, "x is a whole number"),
+        ([1], 0, "x is a whole number"),
+        (0, {"y": 0}, "y is a whole number"),
+        (None, 0, "fill in both"),
+    ],
+)
+def test_a_pick_outside_of_the_picture_is_a_sentence(
+    small: Comparison, x: object, y: object, sentence: str
+) -> None:
+    with pytest.raises(gr.Error, match=sentence):
+        on_pick(small, "green", event(x=x, y=y))
+
+
+def test_a_pick_without_a_place_is_a_sentence(small: Comparison) -> None:
+    with pytest.raises(gr.Error, match="a pixel has two whole numbers, x and y"):
+        on_pick(small, "green", event())
+
+
+def test_typed_numbers_inspect_and_pin_their_pixel(small: Comparison, uploads: Path) -> None:
+    for place, channel in enumerate(CHANNELS):
+        value, *rest, changed = on_inspect(small, "red", 35, 39, channel, None)
+        assert value == viewer_value(small, map_channel="red", pinned=(35, 39))
+        assert changed == NO_CANDIDATE
+        assert_inspects(tuple(rest), small, 35, 39, place)
+
+
+def test_a_pixel_that_is_not_there_is_a_sentence(small: Comparison) -> None:
+    for x, y, sentence in (
+        (36, 0, "x is a whole number from 0 to 35"),
+        (0, 40, "y is a whole number from 0 to 39"),
+        (-1, 0, "x is a whole number from 0 to 35"),
+        (None, 0, "fill in both"),
+        (0, None, "fill in both"),
+    ):
+        with pytest.raises(gr.Error, match=sentence):
+            on_inspect(small, ALL, x, y, "red", None)
+        with pytest.raises(gr.Error, match=sentence):
+            on_channel(small, x, y, "red")
+        with pytest.raises(gr.Error, match=sentence):
+            on_changed(small, x, y, "red", "A", 5)
+
+
+@pytest.mark.parametrize("channel", ["alpha", "all three", "", None, ["red"], 1])
+def test_an_unknown_channel_is_a_sentence(small: Comparison, channel: str) -> None:
+    for refused in (
+        lambda: on_inspect(small, ALL, 0, 0, channel, None),
+        lambda: on_pick(small, channel, event(x=0, y=0)),
+        lambda: on_channel(small, 0, 0, channel),
+        lambda: on_changed(small, 0, 0, channel, "A", 5),
+        lambda: on_bin_set(small, channel, ALL, (1,), event(index=0)),
+    ):
+        with pytest.raises(gr.Error, match="a channel is red, green or blue, got"):
+            refused()
+
+
+def test_another_channel_inspects_the_same_pixel_and_lists_its_bin_sets(small: Comparison) -> None:
+    for place, channel in enumerate(CHANNELS):
+        *rest, changed, items, numbers = on_channel(small, 5, 3, channel)
+        assert_inspects(tuple(rest), small, 5, 3, place)
+        assert changed == NO_CANDIDATE
+        there = views.listed_bin_sets(small, place)
+        assert numbers == tuple(it.number for it in there)
+        assert items == views.bin_set_items(small, there, place)
+        assert listed(small, channel) == (items, numbers)
+
+
+def test_an_average_lists_no_bin_sets(averaged: Comparison) -> None:
+    assert on_channel(averaged, 0, 0, "red")[-2:] == ([], ())
+
+
+def test_another_value_of_a_candidate_moves_table_sentence_and_histogram(
+    small: Comparison,
+) -> None:
+    before = inspected(inspect_pixel(small, 5, 3), "green")
+    after = on_changed(small, 5, 3, "green", "B", 200)
+    pixel = what_if(small, 5, 3, 1, {"B": 200})
+    assert after == (
+        views.pixel_table(pixel, 1, " if B had 200"),
+        views.sentence(pixel, 1),
+        views.histogram(pixel, 1),
+    )
+    assert all(one != other for one, other in zip(before, after, strict=True))
+    assert "if B had 200" in after[0] and "192–223" in after[0]
+    assert on_changed(small, 5, 3, "green", NO_CANDIDATE, 200) == before
+    own = int(small.candidates["B"][1, 3, 5])
+    same = on_changed(small, 5, 3, "green", "B", own)
+    assert same[1:] == before[1:]
+    assert same[0].replace(f" if B had {own}", "") == before[0]
+
+
+def test_a_change_that_cannot_be_is_a_sentence(small: Comparison) -> None:
+    for changed, value, sentence in (
+        ("D", 5, "'D' is no candidate here: choose one of A, B, C"),
+        ("fused", 5, "'fused' is no candidate here"),
+        ("A", 256, "the value of A is a number from 0 to 255"),
+        ("A", -1, "the value of A is a number from 0 to 255"),
+        ("A", None, "the value of A is a number from 0 to 255"),
+        ("A", float("nan"), "the value of A is a number from 0 to 255"),
+        ("A", [5], "the value of A is a number from 0 to 255"),
+    ):
+        with pytest.raises(gr.Error, match=sentence):
+            on_changed(small, 5, 3, "green", changed, value)
+
+
+def test_maps_of_another_kind_come_with_their_legend(small: Comparison, uploads: Path) -> None:
+    items, legend = on_maps(small, "error", "blue")
+    assert items == views.map_items(small, "error", "blue")
+    assert legend == views.map_legend(small, "error", "blue")
+
+
+def test_maps_of_another_channel_are_shown_below_and_in_the_viewer(
+    small: Comparison, uploads: Path
+) -> None:
+    mask = stored_mask(small.candidates["A"][0] > 90)
+    items, legend, value = on_map_channel(small, "entropy", "red", 3, 4, mask)
+    assert (items, legend) == on_maps(small, "entropy", "red")
+    assert value == viewer_value(small, map_channel="red", pinned=(3, 4), highlight=mask)
+    (winner,) = (layer for layer in value.layers if layer.name == WINNER)
+    assert torch.equal(read_image(Path(winner.picture)), layer_picture(small, WINNER, "red"))
+    outside = on_map_channel(small, "entropy", "red", 99, 4, None)[2]
+    assert outside.pinned is None
+
+
+def test_maps_that_there_are_not_are_a_sentence(small: Comparison, averaged: Comparison) -> None:
+    for comparison, kind, channel, sentence in (
+        (small, "magic", ALL, "there is no map 'magic': choose one of weight, "),
+        (small, ["weight"], ALL, "there is no map"),
+        (small, None, ALL, "there is no map None"),
+        (small, "weight", "alpha", "maps are of all three, red, green, blue; got 'alpha'"),
+        (averaged, "error", ALL, "errors need a ground truth: add one first"),
+        (averaged, "coverage", ALL, "this map needs a lookup table"),
+    ):
+        with pytest.raises(gr.Error, match=sentence):
+            on_maps(comparison, kind, channel)
+        with pytest.raises(gr.Error, match=sentence):
+            on_map_channel(comparison, kind, channel, 0, 0, None)
+
+
+def test_a_bin_set_of_the_list_is_highlighted_and_its_first_pixel_inspected(
+    small: Comparison, uploads: Path
+) -> None:
+    _, numbers = listed(small, "blue")
+    assert len(numbers) > 2
+    for place in (0, 2, len(numbers) - 1):
+        value, highlight, x, y, *rest, changed = on_bin_set(
+            small, "blue", "red", numbers, event(index=place)
+        )
+        inside = pixels_of(small, 2, numbers[place])
+        with Image.open(highlight) as image:
+            assert np.array_equal(np.asarray(image), inside.numpy())
+        assert inside[y, x] and inside.flatten().nonzero()[0] == y * 36 + x
+        assert inspect_pixel(small, x, y).bin_sets[2].number == numbers[place]
+        assert changed == NO_CANDIDATE
+        assert value == viewer_value(small, map_channel="red", pinned=(x, y), highlight=highlight)
+        assert_inspects(tuple(rest), small, x, y, 2)
+
+
+@pytest.mark.parametrize("index", [-1, 99, None, "0", [0], {"index": 0}])
+def test_a_bin_set_that_is_not_in_the_list_is_a_sentence(small: Comparison, index: object) -> None:
+    with pytest.raises(
+        gr.Error, match=r"not in the list any more|this click has no index"
+    ):
+        on_bin_set(small, "blue", ALL, listed(small, "blue")[1], event(index=index))
+
+
+def test_a_list_of_another_result_is_a_sentence(small: Comparison, averaged: Comparison) -> None:
+    empty = 8**3 - 1  # no pixel is white in all candidates
+    assert not pixels_of(small, 2, empty).any()
+    with pytest.raises(gr.Error, match="not in the list any more: choose it again"):
+        on_bin_set(small, "blue", ALL, (empty,), event(index=0))
+    with pytest.raises(gr.Error, match="this needs a lookup table"):
+        on_bin_set(averaged, "blue", ALL, (empty,), event(index=0))
+
+
+def test_a_pixel_is_pinned_if_it_is_one_of_the_picture(small: Comparison) -> None:
+    assert pinned(small, 35, 39) == (35, 39) and pinned(small, 0, 0) == (0, 0)
+    for x, y in ((36, 0), (0, 40), (-1, 0), (None, 0), (0, None), (0.5, 0), (True, 0)):
+        assert pinned(small, x, y) is None
+
+
+def test_channels_have_their_places() -> None:
+    assert [place_of(channel) for channel in CHANNELS] == [0, 1, 2]
