@@ -245,7 +245,11 @@ def on_example(task: str, strength: float, inputs: int, event: gr.SelectData) ->
 
 def degrade_words(task: str) -> str:
     """What the page does on request to a clean picture."""
-    return f"Adds {task_of(task).degradation}, and takes the picture as the ground truth"
+    about = task_of(task)
+    does = f"Adds {about.degradation}"
+    if about.scale > 1:
+        does = f"Makes it {about.scale} times smaller"
+    return f"{does}, and takes the picture as the ground truth"
 
 
 @say_input_errors

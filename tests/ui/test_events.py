@@ -464,7 +464,9 @@ def test_a_task_offers_its_base_models_and_its_degradation(task: str) -> None:
         assert all(RESTORERS[name].task == task for name in models["choices"])
         assert set(models["value"]) <= set(models["choices"]) and len(models["value"]) <= 3
         assert strength["visible"] is (degrades and task in WITH_STRENGTH)
-        assert TASKS[task].degradation in degrade["info"]
+        scale = TASKS[task].scale
+        does = TASKS[task].degradation if scale == 1 else f"{scale} times smaller"
+        assert does in degrade["info"]
     if task in WITH_STRENGTH:
         about = TASKS[task]
         assert (strength["maximum"], strength["value"]) == (about.strongest, about.usual)

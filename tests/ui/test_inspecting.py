@@ -273,9 +273,7 @@ def test_a_bin_set_of_the_list_is_highlighted_and_its_first_pixel_inspected(
 
 @pytest.mark.parametrize("index", [-1, 99, None, "0", [0], {"index": 0}])
 def test_a_bin_set_that_is_not_in_the_list_is_a_sentence(small: Comparison, index: object) -> None:
-    with pytest.raises(
-        gr.Error, match=r"not in the list any more|this click has no index"
-    ):
+    with pytest.raises(gr.Error, match=r"not in the list any more|this click has no index"):
         on_bin_set(small, "blue", ALL, listed(small, "blue")[1], event(index=index))
 
 
