@@ -77,7 +77,7 @@ def choose(
     taken. Progress counts pictures left out. Raises InputError for fewer than two pictures.
     """
     own = pictures.total.statistics.bins.width
-    default_width, default = bin_width or own, choices
+    default_width, default = own if bin_width is None else bin_width, choices
     widths, ridges, trusts = [default_width], [choices.own_ridge], [choices.own_trust]
     if "bin_width" in automatic:
         widths = [own << power for power in range(9) if own << power <= LEVELS]

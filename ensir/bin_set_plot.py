@@ -12,7 +12,7 @@ from html import escape
 import torch
 from torch import Tensor
 
-from ensir.comparison import CHANNELS, FUSED, TRUTH
+from ensir.comparison import FUSED, TRUTH
 from ensir.ensemble.mixture import VARIANCE_FLOOR, Mixture
 from ensir.inspection import BinSetInspection, PixelInspection
 from ensir.limits import LEVELS
@@ -48,11 +48,6 @@ def pixel_svg(pixel: PixelInspection, channel: int) -> str:
         return _note("Averaging needs no bin sets.", "Choose a reference to see one.")
     here = {name: values[channel] for name, values in pixel.values.items()}
     return bin_set_svg(pixel.bin_sets[channel], here)
-
-
-def pixel_svgs(pixel: PixelInspection) -> str:
-    """All three channels, one SVG after the other."""
-    return "".join(pixel_svg(pixel, channel) for channel in range(len(CHANNELS)))
 
 
 def bin_set_svg(bin_set: BinSetInspection, values: Mapping[str, float] | None = None) -> str:

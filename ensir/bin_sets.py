@@ -121,12 +121,6 @@ def pixels_of(comparison: Comparison, channel: int, number: int) -> Tensor:
     return torch.cat([band.bin_sets(channel) == number for band in bands])
 
 
-def highlighted(picture: Tensor, inside: Tensor) -> Tensor:
-    """A picture (3, H, W) uint8 with what is not `inside` (H, W) bool in pale grey."""
-    grey = picture.sum(0, dtype=torch.int32) // 3
-    return torch.where(inside, picture, (255 - (255 - grey) // 4).to(torch.uint8))
-
-
 def thumbnails(comparison: Comparison, channel: int, numbers: Sequence[int]) -> Tensor:
     """Where bin sets lie, small, (n, h, w) uint8: 0 for no pixel there, 255 for nothing else.
 

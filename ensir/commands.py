@@ -227,7 +227,8 @@ def reference(given: Namespace, on_progress: OnProgress) -> Answer:
     for path in given.add:
         pictures = with_pictures(pictures, _reference_pictures(path, candidates, on_progress))
     own = pictures.total.statistics.bins.width
-    width = given.bin_width or (own if USUAL_WIDTH % own else USUAL_WIDTH)
+    usual = own if USUAL_WIDTH % own else USUAL_WIDTH
+    width = usual if given.bin_width is None else given.bin_width
     found = influences(pictures, choices, width, on_progress) if len(pictures.names) > 1 else ()
     if given.output is not None:
         write_pictures(pictures, given.output)

@@ -50,6 +50,10 @@ PROGRAM = (
 )
 
 
+# What a worker can make of its answer, if it is not what the program above writes.
+TOLD_WRONG = (OSError, EOFError, ValueError, KeyError, TypeError, RecursionError)
+
+
 class _Died(Exception):  # noqa: N818 - it becomes an InputError before anybody sees it
     """The process ended, or said what it never says."""
 
@@ -92,7 +96,7 @@ class DecodingWorker:
             raise
         except BaseException as error:  # half an answer may be in the pipe
             self._end()
-            if not isinstance(error, (OSError, EOFError, ValueError, KeyError, TypeError)):
+            if not isinstance(error, TOLD_WRONG):
                 raise
             raise (InputError(TOO_SLOW) if late.is_set() else _Died()) from None
         finally:

@@ -139,7 +139,9 @@ def _first_weights(
         return torch.full((members,), 1 / members, dtype=torch.float64)
     if isinstance(weights, str):
         raise InputError(f"first weights are {' or '.join(FIRST_WEIGHTS)}, got {weights!r:.80}")
-    chosen = torch.tensor([float(weight) for weight in weights], dtype=torch.float64)
+    if not all(type(weight) in (int, float) for weight in weights):
+        raise InputError(f"first weights are numbers, got {list(weights)!r:.80}")
+    chosen = torch.tensor(weights, dtype=torch.float64)
     if chosen.shape != (members,) or not bool((chosen >= 0).all()):
         raise InputError(
             f"first weights are {members} numbers of at least 0, one for each candidate; "

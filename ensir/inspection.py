@@ -15,11 +15,10 @@ from ensir.ensemble.mixture import Mixture
 from ensir.errors import InputError
 from ensir.fitting import BinSetFits
 
-PIXEL_COLUMNS = ("", "value", "weight", "before EM", "bin", "mean ± σ")
 ORIGIN_WORDS = {
     Origin.FITTED: "fitted by EM",
     Origin.PRIOR: "too few pixels to fit: the weights given beforehand",
-    Origin.EMPTY: "empty in the reference set: the weights given beforehand",
+    Origin.EMPTY: "empty in the reference set: what the method gives in their place",
 }
 FITTED_OTHERWISE = {"least-squares": "fitted by least squares"}  # by the method of the table
 
@@ -49,25 +48,6 @@ class PixelInspection:
     values: dict[str, tuple[float, ...]]  # by picture, a value for each channel, 0..255
     weights: dict[str, tuple[float, ...]]  # by candidate, a weight for each channel
     bin_sets: tuple[BinSetInspection, ...]  # one for each channel; empty without a table
-
-    def rows(self, channel: int) -> list[list[str]]:
-        """One channel as a table: PIXEL_COLUMNS for each picture, empty where it has none."""
-        bin_set = self.bin_sets[channel] if self.bin_sets else None
-        rows = []
-        for name, values in self.values.items():
-            value = f"{values[channel]:.2f}".rstrip("0").rstrip(".")
-            rows.append([name, value, *[""] * (len(PIXEL_COLUMNS) - 2)])
-        for place, name in enumerate(self.candidate_names):
-            rows[place][2] = f"{self.weights[name][channel]:.3f}"
-            if bin_set is None:
-                continue
-            rows[place][4] = "{}–{}".format(*bin_set.ranges[name])
-            if bin_set.first is None:
-                continue
-            mixture = bin_set.fitted or bin_set.first
-            rows[place][3] = f"{bin_set.first.weight[place]:.3f}"
-            rows[place][5] = f"{mixture.mean[place]:.1f} ± {mixture.variance[place].sqrt():.1f}"
-        return rows
 
 
 def inspect_pixel(comparison: Comparison, x: int, y: int) -> PixelInspection:

@@ -101,7 +101,9 @@ def influences(
         if number > 2:
             alone = leave_one_out(without(pictures, [name]), choices).scores(choices.own_trust)
             others = [gain for other, gain in enumerate(scores.gain) if other != place]
-            influence = fmean(others) - alone.mean_gain
+            mean = fmean(others)
+            # Perfect pictures are equally good.
+            influence = 0.0 if mean == alone.mean_gain else mean - alone.mean_gain
         outlier = outliers[name]
         if outlier is None and influence is not None and influence < -MOST_HARM:
             outlier = f"the others lose {-influence:.3f} dB by it"

@@ -52,7 +52,7 @@ class Choices:
         """As a caller says them: the prior any sequence, and 0 for what is to be chosen yet."""
         return Choices(
             method,
-            None if prior is None else tuple(float(weight) for weight in prior),
+            None if prior is None else _numbers(prior),
             first_weights,
             0.0 if trust == AUTO else trust,  # type: ignore[arg-type]  # checked next
             0.0 if ridge == AUTO else ridge,  # type: ignore[arg-type]
@@ -67,6 +67,8 @@ class Choices:
             raise InputError(
                 f"first weights are {_either(FIRST_WEIGHTS)}, got {self.first_weights!r:.80}"
             )
+        if self.prior is not None and self.first_weights != "released":
+            raise InputError("a prior stands in for the first weights: leave one of them out")
         if self.method != "em" and self.first_weights != "released":
             raise InputError(
                 f"the {self.method} method has its own first weights: use em to choose others"
@@ -242,6 +244,13 @@ METHODS: dict[str, Method] = {
     # need, and half of the way costs little there and risks little elsewhere.
     "least-squares": Method(_by_least_squares, trust=0.5, ridge=RIDGE),
 }
+
+
+def _numbers(prior: Sequence[float]) -> tuple[float, ...]:
+    try:
+        return tuple(float(weight) for weight in prior)
+    except (TypeError, ValueError):
+        raise InputError(f"a prior is a list of numbers, got {prior!r:.80}") from None
 
 
 def _check_prior(prior: tuple[float, ...], members: int) -> None:

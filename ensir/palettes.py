@@ -82,11 +82,6 @@ def weight_scale(stops: int) -> list[str]:
     return _stops(colour_table(VIRIDIS), stops)
 
 
-def error_scale(stops: int) -> list[str]:
-    """The colours of errors from none to the largest shown in equal steps, as CSS."""
-    return _stops(colour_table(INFERNO), stops)
-
-
 def gain_scale() -> list[str]:
     """The colours of gains from the worst to the best shown in equal steps, as CSS."""
     return list(DIVERGING)
@@ -126,13 +121,6 @@ def _cividis() -> Tensor:
     return _map_of(cv2.COLORMAP_CIVIDIS)
 
 
-def _inferno() -> Tensor:
-    """Inferno (van der Walt and Smith, 2015)."""
-    import cv2
-
-    return _map_of(cv2.COLORMAP_INFERNO)
-
-
 def _viridis() -> Tensor:
     """Viridis (van der Walt and Smith, 2015)."""
     import cv2
@@ -150,10 +138,9 @@ def _map_of(number: int) -> Tensor:
     return torch.from_numpy(blue_green_red[:, ::-1].copy())
 
 
-CIVIDIS, INFERNO, SIGNED, VIRIDIS = "cividis", "inferno", "red to blue", "viridis"
+CIVIDIS, SIGNED, VIRIDIS = "cividis", "red to blue", "viridis"
 COLOUR_TABLES: dict[str, Callable[[], Tensor]] = {
     CIVIDIS: _cividis,
-    INFERNO: _inferno,
     SIGNED: _diverging,
     VIRIDIS: _viridis,
 }

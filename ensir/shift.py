@@ -97,16 +97,19 @@ def shift(
     tolerated: Distances = TOLERATED,
     *,
     has_truth: bool,
+    in_reference_bins: BinStatistics | None = None,
 ) -> Shift:
     """How far a picture lies from what a table was fitted to, and from its reference set.
 
     The picture's statistics are in the table's bins, where there is one, and of the reference's
-    candidates. Without a ground truth (`has_truth` False) anything may stand in its place.
+    candidates. Without a ground truth (`has_truth` False) anything may stand in its place. Where
+    the reference's bins are others, the picture is needed in these too.
     """
     errors = errors_about_average(picture)
     distances = reference_truth = None
     if reference is not None:
-        distances = disagreement(reference).distances(disagreement(picture))
+        alike = in_reference_bins or picture
+        distances = disagreement(reference).distances(disagreement(alike))
         reference_truth = truth_ratio(errors_about_average(reference))
     return Shift(
         unseen=None if table is None else _unseen(picture, table),
@@ -137,7 +140,17 @@ def shift_of(
     levels = torch.stack([levels_of(picture[:, ::step]) for picture in pictures]).cpu()
     target = levels[0] if truth is None else levels_of(truth[:, ::step]).cpu()
     picture = gather_statistics(levels, target, Bins(table.bins.width, members))
-    return shift(picture, table.to("cpu"), reference, tolerated, has_truth=truth is not None)
+    alike = picture
+    if reference is not None and reference.bins != picture.bins:
+        alike = gather_statistics(levels, target, reference.bins)
+    return shift(
+        picture,
+        table.to("cpu"),
+        reference,
+        tolerated,
+        has_truth=truth is not None,
+        in_reference_bins=alike,
+    )
 
 
 def shift_notes(comparison: Comparison, tolerated: Distances = TOLERATED) -> tuple[str, ...]:

@@ -18,7 +18,6 @@ from ensir.bin_set_plot import (
     TRUTH_MARK,
     bin_set_svg,
     pixel_svg,
-    pixel_svgs,
 )
 from ensir.comparison import FUSED, TRUTH, Comparison, compare
 from ensir.ensemble.lookup_table import Origin
@@ -206,13 +205,6 @@ def test_what_cannot_be_drawn_says_why(compared: Comparison) -> None:
     averaged = inspect_pixel(compare(compared.candidates), 0, 0)
     assert "Averaging needs no bin sets" in pixel_svg(averaged, 1)
     drawn(pixel_svg(averaged, 1))
-
-
-def test_all_channels_are_drawn_beside_each_other(compared: Comparison) -> None:
-    pixel = pixel_of_origin(compared, Origin.FITTED)
-    together = drawn(f"<div>{pixel_svgs(pixel)}</div>")
-    titles = [svg.findtext(f"{SPACE}title") for svg in together]
-    assert titles == [f"Ground truth in a bin set of {one}" for one in ("red", "green", "blue")]
 
 
 def test_it_says_in_words_what_it_shows(compared: Comparison) -> None:

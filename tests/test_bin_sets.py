@@ -13,7 +13,6 @@ from ensir.bin_sets import (
     SORTED_BY,
     THUMBNAIL_SIDE,
     bin_sets,
-    highlighted,
     occurring,
     pixels_of,
     thumbnails,
@@ -128,18 +127,6 @@ def test_the_pixels_of_a_bin_set_are_where_its_bins_are(compared: Comparison) ->
         assert inside.dtype == torch.bool
         assert np.array_equal(inside.numpy(), numbers_of(one.channel) == one.number)
     assert not pixels_of(compared, 0, 511).any()
-
-
-def test_highlighted_pixels_keep_their_colours_and_the_others_are_pale(
-    compared: Comparison,
-) -> None:
-    inside = pixels_of(compared, 1, bin_sets(compared, 1)[0].number)
-    shown = highlighted(ABC["A"], inside)
-    assert shown.dtype == torch.uint8
-    assert torch.equal(shown[:, inside], ABC["A"][:, inside])
-    outside = shown[:, ~inside]
-    assert outside.min() >= 255 - 255 // 4
-    assert torch.equal(outside[0], outside[1]) and torch.equal(outside[0], outside[2])
 
 
 def test_a_small_picture_is_its_own_thumbnail(compared: Comparison) -> None:

@@ -16,7 +16,6 @@ from ensir.ensemble.lookup_table import Origin
 from ensir.errors import InputError
 from ensir.inspection import (
     ORIGIN_WORDS,
-    PIXEL_COLUMNS,
     inspect_bin_set,
     inspect_pixel,
     most_disputed_pixel,
@@ -99,22 +98,6 @@ def test_the_last_bin_of_a_width_that_does_not_divide_256_ends_at_255() -> None:
     reference = statistics_of_truth(white, white["A"], 96)
     pixel = inspect_pixel(compare(white, reference=reference, bin_width=96), 0, 0)
     assert pixel.bin_sets[0].ranges["A"] == (192, 255)
-
-
-def test_rows_say_the_values_the_weights_and_the_mixture(compared: Comparison) -> None:
-    pixel = inspect_pixel(compared, 10, 20)
-    for channel in range(3):
-        rows = {row[0]: row[1:] for row in pixel.rows(channel)}
-        assert all(len(cells) == len(PIXEL_COLUMNS) - 1 for cells in rows.values())
-        for name in "ABC":
-            value, weight, first, bin_range, _ = rows[name]
-            assert float(value) == pixel.values[name][channel]
-            assert float(weight) == pytest.approx(pixel.weights[name][channel], abs=5e-4)
-            assert bin_range == "{}–{}".format(*pixel.bin_sets[channel].ranges[name])
-            assert 0 <= float(first) <= 1
-        assert rows[FUSED][1:] == [""] * 4
-    averaged = inspect_pixel(compare(ABC), 10, 20)
-    assert averaged.rows(0)[0][2:] == ["0.333", "", "", ""]
 
 
 @pytest.mark.parametrize(("x", "y"), [(-1, 0), (50, 0), (0, -1), (0, 70)])

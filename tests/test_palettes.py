@@ -6,7 +6,6 @@ from torch import Tensor
 from ensir.palettes import (
     CANDIDATE_COLOURS,
     COLOUR_TABLES,
-    INFERNO,
     ORIGIN_COLOURS,
     candidate_colours,
     colour_stops,
@@ -15,7 +14,6 @@ from ensir.palettes import (
     coloured_gains,
     coloured_places,
     coloured_weights,
-    error_scale,
     gain_scale,
     weight_scale,
 )
@@ -42,13 +40,6 @@ def test_a_higher_weight_is_lighter() -> None:
     # From nearly black to nearly the luminance of pure yellow, 0.93.
     assert light[0] < 0.02
     assert light[-1] > 0.7
-
-
-def test_a_larger_error_is_lighter() -> None:
-    light = luminance(coloured(LEVELS, INFERNO)[:, 0].T)
-    assert (light[::4].diff() > 0).all()
-    assert light[0] < 0.001
-    assert light[-1] > 0.9
 
 
 def test_gains_are_blue_losses_red_and_neither_grey() -> None:
@@ -93,8 +84,6 @@ def test_the_scale_runs_from_the_colour_of_0_to_that_of_1() -> None:
     assert weight_scale(2) == ["#440154", "#fde725"]
     ends = [levels(colour) for colour in weight_scale(256)]
     assert torch.equal(torch.stack(ends), coloured_weights(LEVELS)[:, 0].T.long())
-    ends = [levels(colour) for colour in error_scale(256)]
-    assert torch.equal(torch.stack(ends), coloured(LEVELS, INFERNO)[:, 0].T.long())
 
 
 def test_candidates_are_told_apart_by_colour() -> None:

@@ -96,7 +96,7 @@ def map_picture(comparison: Comparison, layer: Layer, of_map: Tensor) -> Tensor:
 def summary(comparison: Comparison, layer: Layer, of_map: Tensor) -> str:
     """The values of a map in short: their mean, in the scale's unit, or each category's share."""
     scale = scale_of(comparison, layer)
-    if MAPS[layer.kind].mixed:
+    if MAPS[layer.kind].mixed or of_map.isnan().all():
         return ""
     if isinstance(scale, Scale):
         mean = float(of_map.double().nanmean())

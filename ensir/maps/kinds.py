@@ -102,7 +102,7 @@ MAPS: dict[str, MapKind] = {
     "coverage": MapKind(
         "coverage",
         "Whether the weights were fitted; where the reference set has too few pixels of a bin "
-        "set, or none, they are those given beforehand.",
+        "set, or none, they are what the method gives in their place.",
         values.coverage,
         scales.COVERAGE,
         needs=Needs.TABLE,
