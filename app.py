@@ -1,4 +1,4 @@
-"""Opens the EnsIR visualizer in a browser."""
+"""Serves the EnsIR visualizer and prints its address."""
 
 from ensir.ui import launch
 

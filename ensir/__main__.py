@@ -381,7 +381,7 @@ COMMANDS: dict[str, Command] = {
         ),
     ),
     "app": Command(
-        "open the app in a browser",
+        "serve the app and print its address",
         commands.app,
         (argument("--port", type=int, help="where to serve it (the first free one)"),),
     ),

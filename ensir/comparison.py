@@ -37,6 +37,8 @@ WEIGHT_OF, ERROR_OF = "weight of ", "error of "
 # in memory together: 50 MB of float64 weights for 8 candidates.
 PIXELS_AT_ONCE = 2**18
 
+GREY = "The candidates are grey; each channel has weights of its own, so the result may be tinted"
+
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
@@ -126,6 +128,8 @@ def compare(
         notes = [*notes, f"The input is shown enlarged {scale} times, by bicubic interpolation"]
         if alpha is not None and alpha.shape != size:
             alpha = larger(alpha[None], scale)[0]
+    if all(_is_grey(picture) for picture in candidates.values()):
+        notes = [*notes, GREY]
     others = {INPUT: degraded, TRUTH: truth}
     require_one_size(
         {**candidates, **{name: one for name, one in others.items() if one is not None}}
@@ -260,3 +264,7 @@ def _warned(comparison: Comparison) -> Comparison:
     from ensir.shift import shift_notes  # upwards: what is shown of a comparison
 
     return replace(comparison, warnings=shift_notes(comparison))
+
+
+def _is_grey(picture: Tensor) -> bool:
+    return all(torch.equal(picture[0], channel) for channel in picture[1:])

@@ -111,7 +111,8 @@ class DecodingWorker:
 
     def __del__(self) -> None:
         """A worker that nobody asks any more leaves no process behind."""
-        self._end()
+        if not sys.is_finalizing():  # then its input is closed, which ends it
+            self._end()
 
     def _started(self) -> subprocess.Popen[bytes]:
         self._process = subprocess.Popen(

@@ -22,6 +22,7 @@ class Task:
         [Tensor, float, int], Tensor
     ]  # picture, strength and seed to the degraded one
     degradation: str  # in words
+    sample: str  # the same, as strong as the sample statistics are made with
     strength: str | None = None  # what is strong, with its unit; None where there is no choice
     strongest: int = 0
     usual: int = 0  # what the sample statistics are made with
@@ -45,11 +46,25 @@ def _shake(picture: Tensor, path: float, seed: int) -> Tensor:
 
 # By the task of the restorers that help against it.
 TASKS = {
-    "denoising": Task(gaussian_noise, "gaussian noise", "Sigma, levels", 50, 25),
-    "deraining": Task(_rain, "rain", "Covered by streaks, %", 25, 10),
-    "deblurring": Task(_shake, "motion blur, slight noise", "Path of the camera, pixels", 14, 8),
+    "denoising": Task(
+        gaussian_noise, "gaussian noise", "gaussian noise of sigma 25", "Sigma, levels", 50, 25
+    ),
+    "deraining": Task(
+        _rain, "rain", "rain over 10 % of the picture", "Covered by streaks, %", 25, 10
+    ),
+    "deblurring": Task(
+        _shake,
+        "motion blur, slight noise",
+        "motion blur along 8 pixels, slight noise",
+        "Path of the camera, pixels",
+        14,
+        8,
+    ),
     "super-resolution": Task(
-        _four_times_smaller, "bicubic down-sampling to a quarter of the side", scale=SCALE
+        _four_times_smaller,
+        "bicubic down-sampling to a quarter of the side",
+        "bicubic down-sampling to a quarter of the side",
+        scale=SCALE,
     ),
 }
 

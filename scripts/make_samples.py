@@ -34,19 +34,14 @@ def samples() -> dict[str, tuple[str, list[str]]]:
 
 def make(name: str, task: str, restorers: list[str], photos: list[Path]) -> int:
     """Writes the statistics of one sample; returns what `ensir fit` does."""
-    about = TASKS[task]
-    strength = "" if about.strength is None else f" of {about.strength.lower()} {about.usual}"
-    how = f"{about.degradation}{strength}"
-    if name == FILTERS:
-        how = f"gaussian noise of sigma {about.usual}"
     with tempfile.TemporaryDirectory() as parent:
-        folder = Path(parent) / f"{len(photos)} photos of BSDS500, {how}"
+        folder = Path(parent) / f"{len(photos)} photos of BSDS500, {TASKS[task].sample}"
         clean = {photo.stem: read_image(photo) for photo in photos}
 
         def report(done: int, total: int) -> None:
             print(f"{name}, {done} of {total}", flush=True)
 
-        write_reference_set(folder, clean, task, about.usual, restorers, report)
+        write_reference_set(folder, clean, task, TASKS[task].usual, restorers, report)
         table = SAMPLES / f"{name}_b{BIN_WIDTH}.safetensors"
         width = ["--bin-width", str(BIN_WIDTH)]
         done = ensir(["fit", str(folder), "--candidates", *restorers, *width, "-o", str(table)])

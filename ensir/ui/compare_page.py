@@ -130,7 +130,8 @@ def _wire_fusing(
     ]
     weights_and_view = [*inputs.weights, *results.view]
     for event in (
-        *(inputs.picture.upload, inputs.own_files.upload, inputs.degrade.input),
+        *(inputs.picture.upload, inputs.picture.clear, inputs.own_files.upload),
+        inputs.degrade.input,
         *(inputs.strength.input, inputs.task.input, inputs.eightfold.input),
     ):
         event(on_new_input, [given, fused_inputs], [given, inputs.truth, inputs.note], queue=False)

@@ -33,7 +33,7 @@ from ensir.tasks import degraded as degraded_by
 from ensir.ui import views
 from ensir.ui.base_models import Steps, chosen_at_first, estimate_words, offered, restored
 from ensir.ui.errors import say_input_errors, told
-from ensir.ui.example import SEED, example_files
+from ensir.ui.example import SEED, TASK, example_files
 from ensir.ui.inspecting import NO_CANDIDATE, inspected, listed, pinned
 from ensir.ui.layers import viewer_value
 from ensir.ui.pictures import shown
@@ -43,6 +43,9 @@ RESTORE = "Restore a picture"
 OWN = "My own candidates"
 NEW_INPUT = "New input: press the button to fuse it. What is shown still belongs to the old one."
 FIRST_MAPS = "weight"
+SOFT = "Soft look-up: weights are mixed with those of neighbouring bin sets, which are not drawn"
+FILTERS = "Filters: for noise of 25 levels. Networks: trained on synthetic data"
+NETWORKS = "Networks trained on synthetic data"
 
 
 @dataclass(frozen=True)
@@ -260,7 +263,11 @@ def on_task(task: str, picture: str | None, degrade: bool) -> tuple[object, ...]
     if about.strength is not None:
         strength |= {"label": about.strength, "maximum": about.strongest, "value": about.usual}
     return (
-        gr.update(choices=offered(task, picture), value=chosen_at_first(task)),
+        gr.update(
+            choices=offered(task, picture),
+            value=chosen_at_first(task),
+            info=FILTERS if task == TASK else NETWORKS,
+        ),
         gr.update(**strength),
         gr.update(info=degrade_words(task)),
     )
@@ -307,7 +314,9 @@ def _fused_outputs(comparison: Comparison, about: str, view: View) -> tuple[obje
         views.map_items(comparison, kind, view.map_channel),
         views.map_legend(comparison, kind, view.map_channel),
         views.score_table(comparison),
-        views.notes(about, *comparison.notes, *comparison.warnings),
+        views.notes(
+            about, *comparison.notes, *comparison.warnings, *([SOFT] if comparison.soft else [])
+        ),
         x,
         y,
         *inspected(inspect_pixel(comparison, x, y), view.channel),

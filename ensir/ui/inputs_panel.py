@@ -12,7 +12,7 @@ from ensir.methods import METHODS
 from ensir.tasks import TASKS
 from ensir.ui import views
 from ensir.ui.base_models import offered, tasks_here, where_words
-from ensir.ui.events import OWN, RESTORE, degrade_words
+from ensir.ui.events import FILTERS, OWN, RESTORE, degrade_words
 from ensir.ui.example import BIN_WIDTH, METHOD, SEED, TASK, example_files
 from ensir.ui.example import RESTORERS as EXAMPLE_RESTORERS
 from ensir.ui.inputs import file_input, picture_input
@@ -148,7 +148,7 @@ def _restoring(opened: Comparison) -> dict[str, object]:
         offered(TASK),
         value=list(EXAMPLE_RESTORERS),
         label="Base models",
-        info="Filters: for noise of 25 levels. Networks: trained on synthetic data",
+        info=FILTERS,
         elem_id="restorers",
     )
     eightfold = gr.Checkbox(

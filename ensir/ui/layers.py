@@ -19,7 +19,7 @@ from ensir.ui.viewer import Legend, ViewerValue, stored_values
 
 ALL = "all three"
 MAP_CHANNELS = (ALL, *CHANNELS)
-WINNER = MAPS["largest weight"].title
+WINNER, DISAGREEMENT = MAPS["largest weight"].title, MAPS["disagreement"].title
 # Of a layer's exact numbers, sent beside its picture; of larger ones the levels alone are read.
 MOST_NUMBERS = 32 * 2**20
 STOPS = 16  # of a colour bar
@@ -49,7 +49,8 @@ def maps_by_name(comparison: Comparison, channel: int | None) -> dict[str, Layer
 def first_panels(comparison: Comparison) -> tuple[str, ...]:
     """What the viewer opens on: what came, what became of it, and which model won."""
     came = INPUT if comparison.degraded is not None else AVERAGE
-    return came, FUSED, WINNER
+    # Of an average nobody is the winner.
+    return came, FUSED, WINNER if comparison.table is not None else DISAGREEMENT
 
 
 def viewer_value(

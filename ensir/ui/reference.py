@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ensir.comparison import statistics_of_truth
 from ensir.ensemble.lookup_table import LookupTable
-from ensir.errors import InputError
+from ensir.errors import InputError, in_short
 from ensir.files import shown_name
 from ensir.published_tables import FILE_NAME
 from ensir.reference_set import ReferenceStatistics
@@ -88,8 +88,8 @@ def _sample(candidates: Mapping[str, Tensor]) -> tuple[Reference, str]:
         renamed = replace(sample.of_candidates(tuple(names)), candidate_names=tuple(candidates))
         return renamed, f"{_about(sample)} They were gathered from the models without{BEHIND_NAME}."
     return None, (
-        f"The samples know {sample_words()}, so these candidates are averaged. Take the weights "
-        "from a ground truth, or from a table or statistics of these models."
+        f"The samples are of other models than {in_short(list(candidates))}: these are averaged. "
+        "Take the weights from a ground truth, or from a table or statistics of these models."
     )
 
 

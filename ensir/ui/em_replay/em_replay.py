@@ -119,7 +119,8 @@ def replay_of(
     ranges = [[int(low), min(int(low) + bins.width, LEVELS) - 1] for low in lower]
     pixels = int(trace.histogram.sum())
     return {
-        "title": _title(CHANNELS[channel], number, names, ranges, pixels),
+        "title": _made_otherwise(comparison)
+        + _title(CHANNELS[channel], number, names, ranges, pixels),
         "channel": channel,
         "number": number,
         "names": names,
@@ -142,6 +143,14 @@ def _rule(comparison: Comparison) -> str:
     """The rule that made the table, if EM did."""
     method = "" if comparison.table is None else comparison.table.provenance.method
     return method if method in RULES else "em"
+
+
+def _made_otherwise(comparison: Comparison) -> str:
+    """What to say where EM did not make the table as it is replayed."""
+    table = comparison.table
+    if table is None or table.provenance.method in (*RULES, "released"):
+        return ""
+    return "The table is fitted by least squares; this is what EM would do. "
 
 
 def _steps(trace: EmTrace) -> Value:
@@ -176,7 +185,9 @@ def _insight(trace: EmTrace) -> str:
     """What the distance between the means lets EM learn here."""
     mean, deviation = trace.mixture.mean[0], trace.mixture.variance[0].sqrt()
     apart, wide = float(mean.max() - mean.min()), float(deviation.mean())
-    where = f"The means lie up to {apart:.1f} levels apart, the deviations are {wide:.1f}"
+    where = (
+        f"The means lie up to {apart:.1f} levels apart, they begin with deviations of {wide:.1f}"
+    )
     moved = float((trace.mixture.weight[-1] - trace.mixture.weight[0]).abs().max())
     if apart < wide:
         return (
