@@ -19,7 +19,7 @@ from ensir.ui.viewer import Legend, ViewerValue, stored_values
 
 ALL = "all three"
 MAP_CHANNELS = (ALL, *CHANNELS)
-WINNER, DISAGREEMENT = MAPS["largest weight"].title, MAPS["disagreement"].title
+WINNER = MAPS["largest weight"].title
 # Of a layer's exact numbers, sent beside its picture; of larger ones the levels alone are read.
 MOST_NUMBERS = 32 * 2**20
 STOPS = 16  # of a colour bar
@@ -49,8 +49,8 @@ def maps_by_name(comparison: Comparison, channel: int | None) -> dict[str, Layer
 def first_panels(comparison: Comparison) -> tuple[str, ...]:
     """What the viewer opens on: what came, what became of it, and which model won."""
     came = INPUT if comparison.degraded is not None else AVERAGE
-    # Of an average nobody is the winner.
-    return came, FUSED, WINNER if comparison.table is not None else DISAGREEMENT
+    # Not another layer for an average: other panels would take the visitor's own choice away.
+    return came, FUSED, WINNER
 
 
 def viewer_value(
