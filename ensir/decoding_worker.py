@@ -111,7 +111,8 @@ class DecodingWorker:
 
     def __del__(self) -> None:
         """A worker that nobody asks any more leaves no process behind."""
-        if not sys.is_finalizing():  # then its input is closed, which ends it
+        # As Python ends, its input is closed, which ends it; modules may be gone by then.
+        if sys is not None and not sys.is_finalizing():
             self._end()
 
     def _started(self) -> subprocess.Popen[bytes]:
