@@ -12,14 +12,8 @@ ENV PYTHONDONTWRITEBYTECODE=1 \
     GRADIO_SERVER_PORT=7860 \
     ENSIR_PUBLIC=1
 
-# With TORCH_INDEX, the address of an index of torch for processors alone, the image is a fifth of the
-# size. Torch comes first: what else is installed asks for any.
-ARG TORCH_INDEX=""
 COPY requirements.txt /tmp/requirements.txt
-RUN grep "^torch" /tmp/requirements.txt > /tmp/torch.txt \
-    && pip install ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} -r /tmp/torch.txt \
-    && pip install -r /tmp/requirements.txt \
-    && rm /tmp/requirements.txt /tmp/torch.txt
+RUN pip install -r /tmp/requirements.txt && rm /tmp/requirements.txt
 
 WORKDIR /app
 COPY ensir ensir

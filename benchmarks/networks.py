@@ -120,7 +120,7 @@ def input_psnr(judged: ReferenceSet, place: int, task: str) -> float:
     """Of the degraded picture itself, a small one enlarged by bicubic interpolation."""
     from ensir.degradations import larger
     from ensir.images import read_image
-    from ensir.made_reference_sets import DEGRADED
+    from ensir.reference_set import DEGRADED
     from ensir.metrics import luma, psnr
     from ensir.tasks import TASKS
 

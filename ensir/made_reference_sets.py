@@ -9,11 +9,9 @@ from torch import Tensor
 
 from ensir.images import write_image
 from ensir.progress import OnProgress
-from ensir.reference_set import GROUND_TRUTH
+from ensir.reference_set import DEGRADED, GROUND_TRUTH
 from ensir.restorers import restore_with
 from ensir.tasks import clean, degraded
-
-DEGRADED = "lq"  # the folder's name, as in the published reference sets
 
 
 def write_reference_set(

@@ -16,7 +16,8 @@ from ensir.errors import InputError
 from ensir.files import digest, is_name, shown_name
 from ensir.images import PICTURE_ENDINGS, read_image
 
-GROUND_TRUTH = "gt"
+# Folders, as the released reference sets call them: the truth, and what the models were given.
+GROUND_TRUTH, DEGRADED = "gt", "lq"
 
 
 class ReferenceSet:

@@ -3,8 +3,8 @@ from pathlib import Path
 import torch
 
 from ensir.images import read_image
-from ensir.made_reference_sets import DEGRADED, write_reference_set
-from ensir.reference_set import ReferenceSet
+from ensir.made_reference_sets import write_reference_set
+from ensir.reference_set import DEGRADED, ReferenceSet
 from ensir.restorers import restore_with
 from ensir.tasks import clean, degraded
 from tests.conftest import make_pictures

@@ -12,10 +12,8 @@ from ensir.ensemble.fusion import Fusion
 from ensir.errors import InputError
 from ensir.league.contestants import Fuse
 from ensir.league.exhibits import Exhibit, Window, weights_in
-from ensir.reference_set import ReferenceSet
+from ensir.reference_set import DEGRADED, ReferenceSet
 from ensir.scoring import PictureScores, Who, picture_scores
-
-DEGRADED = "lq"  # the folder of the inputs, as the released reference sets call it
 
 
 @dataclass(frozen=True, eq=False)

@@ -22,10 +22,10 @@ from ensir.league.contestants import (
 )
 from ensir.league.exhibits import most_disputed
 from ensir.league.gathered import Gathered, gathered_pictures
-from ensir.league.judging import DEGRADED, Result, exhibits_of, judge
+from ensir.league.judging import Result, exhibits_of, judge
 from ensir.league.standings import RIVALS, League, standings_of
 from ensir.progress import IsCancelled, OnProgress
-from ensir.reference_set import GROUND_TRUTH, ReferenceSet
+from ensir.reference_set import DEGRADED, GROUND_TRUTH, ReferenceSet
 from ensir.scoring import Who
 
 PIXELS = 100_000
