@@ -120,8 +120,8 @@ def input_psnr(judged: ReferenceSet, place: int, task: str) -> float:
     """Of the degraded picture itself, a small one enlarged by bicubic interpolation."""
     from ensir.degradations import larger
     from ensir.images import read_image
-    from ensir.reference_set import DEGRADED
     from ensir.metrics import luma, psnr
+    from ensir.reference_set import DEGRADED
     from ensir.tasks import TASKS
 
     _, truth = judged[place]
