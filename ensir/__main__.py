@@ -376,6 +376,11 @@ COMMANDS: dict[str, Command] = {
             ),
             argument("--device", default="cpu", help="cpu, cuda, ... (%(default)s)"),
             argument(
+                "--half",
+                action="store_true",
+                help="layers in bfloat16, compiled: faster, after a minute or two of compiling",
+            ),
+            argument(
                 *OUTPUT, type=Path, metavar="FILE", required=True, help="the weights, .safetensors"
             ),
         ),

@@ -358,6 +358,7 @@ def train(given: Namespace, on_progress: OnProgress) -> Answer:
         given.output,
         minutes=given.minutes,
         device=given.device,
+        half=given.half,
         report=report,
         on_progress=on_progress,
     )

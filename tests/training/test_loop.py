@@ -159,3 +159,19 @@ def test_what_is_restored_has_whole_levels_in_range() -> None:
 def test_a_plan_that_cannot_be_is_refused(fields: dict[str, object], message: str) -> None:
     with pytest.raises(InputError, match=message):
         Plan(**{"task": "denoising", "architecture": "nafnet", "steps": 1, **fields})
+
+
+def test_half_precision_takes_the_same_steps_but_for_rounding(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compiled = []  # compiling takes a minute: what it is told is enough
+    monkeypatch.setattr(torch.nn.Module, "compile", lambda network: compiled.append(network))
+    plan = Plan("denoising", "nafnet", steps=4, seed=3, warm_up=2)
+    photos = list(loop.read_photos(folder)[0].values())
+    full, half = (Training(plan, torch.device("cpu"), half=half) for half in (False, True))
+    losses = [[it.advance(photos, DENOISING) for it in (full, half)] for _ in range(3)]
+    assert compiled == [half.network]
+    assert all(weight.dtype == torch.float32 for weight in half.network.parameters())
+    for exact, rounded in losses:
+        assert exact != rounded
+        assert rounded == pytest.approx(exact, rel=0.02)  # bfloat16 keeps 8 bits: 0.4 % a value
