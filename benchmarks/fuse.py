@@ -30,6 +30,9 @@ from ensir.ensemble.lookup_table import table_rows
 HEIGHT, WIDTH = 720, 1280
 WIDTHS = (8, 16, 32, 64, 128)  # of bins
 MEMBERS = (2, 3, 4, 5, 6, 7, 8)
+# Seconds before each way: torch's threads go on for up to 7 ms after their work, waiting for more,
+# on a core that the next way needs.
+PAUSE = 0.02
 
 Work = Callable[[], object]
 Way = tuple[str, int, int | None]  # its name, candidates, bin width
@@ -135,6 +138,7 @@ def medians(ways: dict[Way, Work], repeats: int) -> dict[Way, tuple[float, float
         work()  # the first call compiles, allocates and warms up
     for _ in range(repeats):
         for name, work in ways.items():
+            time.sleep(PAUSE)
             begin, cpu_begin = time.perf_counter(), time.process_time()
             work()
             taken[name].append((time.perf_counter() - begin, time.process_time() - cpu_begin))

@@ -7,8 +7,17 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from ensir.ensemble.fusion import Fusion, Pictures, Place, checked_candidates, fuse_pictures
+from ensir.ensemble import kernels
+from ensir.ensemble.fusion import (
+    Fusion,
+    Pictures,
+    Place,
+    check_result_type,
+    checked_candidates,
+    fuse_pictures,
+)
 from ensir.ensemble.levels import values_of
+from ensir.limits import LEVELS
 
 # Levels squared, added before inverting: the published value (ZZPM, NTIRE 2023).
 ZZPM_EPSILON = 1e-3
@@ -55,4 +64,10 @@ def _fused(pictures: list[Tensor], share: Tensor, dtype: torch.dtype) -> Fusion:
         part = pictures[0][:, rows, columns]
         return share.reshape(-1, *[1] * part.ndim).expand(-1, *part.shape)
 
+    check_result_type(dtype)
+    makers = kernels.compiled(share.device)
+    if makers is not None:  # a table of one bin set, which every pixel falls into
+        row = makers.packed_weights(share.expand(len(pictures[0]), 1, -1))
+        starts = torch.empty(0, dtype=torch.int64, device=share.device)
+        return Fusion(makers.fuse_pictures(pictures, row, starts, LEVELS, 1, dtype), weights_at)
     return fuse_pictures(pictures, weights_at, dtype)

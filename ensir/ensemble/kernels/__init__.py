@@ -1,7 +1,7 @@
 """Compiled makers of what `ensir.ensemble` defines in torch: faster, never different.
 
 A maker serves the device that the data are on. Torch, the definition, serves every other device,
-and the CPU too where there is no Numba.
+the CPU too where there is no Numba, and GPUs where there is no Triton.
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ def compiled(device: torch.device) -> ModuleType | None:
 
     It has `fuse_pictures`, `sum_by_bin_set` and `fit_mixtures`.
     """
-    return _for_cpu() if device.type == "cpu" else None
+    if device.type == "cpu":
+        return _for_cpu()
+    return _for_cuda() if device.type == "cuda" else None
 
 
 def warm() -> threading.Thread:
@@ -45,3 +47,16 @@ def _for_cpu() -> ModuleType | None:
     except (ImportError, RuntimeError):  # no Numba, or no folder where it may keep what it compiles
         return None
     return cpu
+
+
+@cache
+def _for_cuda() -> ModuleType | None:
+    if not torch.cuda.is_available():
+        return None
+    try:
+        from ensir.ensemble.kernels import cuda
+
+        cuda.occupied_sets(torch.zeros(1, 1, 1, 1, dtype=torch.uint8, device="cuda"), 256, 1)
+    except Exception:  # no Triton, or it finds no C compiler, or does not know the GPU
+        return None
+    return cuda

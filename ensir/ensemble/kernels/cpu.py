@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.utils.weak import WeakTensorKeyDictionary
 
-from ensir.ensemble.kernels.cpu_fusion import fuse_plane, packed
+from ensir.ensemble.kernels.cpu_fusion import fuse_levels, fuse_values, packed
 from ensir.ensemble.kernels.cpu_mixture import fit_cells
 from ensir.ensemble.kernels.cpu_statistics import add_up, columns, mark_occupied
+from ensir.ensemble.kernels.row_tree import RowTree, no_tree, row_tree
 from ensir.ensemble.kernels.rules import CompiledRule
 from ensir.ensemble.kernels.threads import share_out
 from ensir.ensemble.levels import levels_of
@@ -20,6 +23,9 @@ from ensir.limits import LEVEL_OF_16_BITS, LEVELS
 CELLS_AT_ONCE = 16  # of a thread; their EM takes some tenths of a millisecond
 COMPILED_FOR = 8  # candidates; 9 to 16 and so on take a kernel of their own
 PIXELS_AT_ONCE = 2**17  # of a thread; they are fused in some tenths of a millisecond
+
+
+_trees = WeakTensorKeyDictionary()  # of the first bin sets of tables that are still there
 
 
 def packed_weights(weights: Tensor) -> Tensor:
@@ -41,32 +47,43 @@ def fuse_pictures(
     cell that miss 1 by some 1e-6 are taken as if the last candidate's made up for it.
     """
     image = torch.empty(pictures[0].shape, dtype=dtype)
-    channels = len(image)
-    pixels = image[0].numel()
-    pieces = -(-pixels // PIXELS_AT_ONCE)
-    planes = [[_flat(picture[channel]) for picture in pictures] for channel in range(channels)]
-    words, rows, fused = weights.numpy(), starts.numpy(), image.reshape(channels, -1).numpy()
+    channels, members = len(image), len(pictures)
+    planes = [picture.reshape(channels, -1).contiguous().numpy() for picture in pictures]
+    words, fused = weights.numpy(), image.reshape(channels, -1).numpy()
+    cut = _tree(starts, per_candidate, members), width, per_candidate
+    rounded = dtype == torch.uint8
     scale = 1 / LEVEL_OF_16_BITS if pictures[0].dtype == torch.uint16 else 1.0
-    half = 0.5 if dtype == torch.uint8 else 0.0
-
-    def filler(band: Tensor) -> tuple[NDArray[np.generic], ...]:
-        return (band.numpy(),) * (-len(pictures) % COMPILED_FOR)
+    pieces = -(-fused.shape[1] // PIXELS_AT_ONCE)
 
     def fuse_piece(place: int, _: int) -> None:
         channel, piece = divmod(place, pieces)
         here = slice(piece * PIXELS_AT_ONCE, (piece + 1) * PIXELS_AT_ONCE)
-        result = fused[channel, here]
-        bands = [plane[here] for plane in planes[channel]]
-        values = tuple(band.numpy() for band in bands) + filler(bands[0])
-        levels = values
-        if pictures[0].dtype != torch.uint8:
-            rounded = [levels_of(band) for band in bands]
-            levels = tuple(band.numpy() for band in rounded) + filler(rounded[0])
-        table = words[channel], rows, width, per_candidate
-        fuse_plane(len(bands), levels, values, *table, scale, half, result)
+        values = [plane[channel, here] for plane in planes]
+        table, result = (words[channel], *cut), fused[channel, here]
+        if rounded and values[0].dtype == np.uint8:
+            fuse_levels(members, _filled(values), *table, result)
+        else:
+            levels = [levels_of(torch.from_numpy(band)).numpy() for band in values]
+            many = _filled(levels), _filled(values)
+            fuse_values(members, *many, *table, result, rounded, scale)
 
     share_out(fuse_piece, channels * pieces, 1)
     return image
+
+
+def _filled(bands: list[NDArray[Any]]) -> tuple[NDArray[Any], ...]:
+    """As many arrays as a kernel is compiled for; those after the candidates' are not read."""
+    return (*bands, *bands[:1] * (-len(bands) % COMPILED_FOR))
+
+
+def _tree(starts: Tensor, per_candidate: int, members: int) -> RowTree:
+    """The tree of a table's rows, made when the table is first used."""
+    if not len(starts):
+        return no_tree(members)
+    tree = _trees.get(starts)
+    if tree is None:
+        tree = _trees[starts] = row_tree(starts, per_candidate, members)
+    return tree
 
 
 def occupied_sets(candidates: Tensor, width: int, per_candidate: int) -> Tensor:

@@ -3,6 +3,7 @@
 The definition is `fuse` of `ensir.ensemble.lookup_table`. A block of pixels stays in the fastest
 cache while it goes through loops that are vector instructions, but for the look-up itself. That
 one is short because two weights stand in a word and the last is what the others leave of 1.
+Numbers are cut to their 32 bits after every step: Numba takes 64, and a vector holds half as many.
 """
 
 from __future__ import annotations
@@ -11,11 +12,20 @@ import numpy as np
 from numba import njit  # noqa: TID253 - a module of compiled kernels
 from numpy.typing import NDArray
 
+from ensir.ensemble.kernels.row_tree import RowTree
+
 Levels = tuple[NDArray[np.uint8], ...]
 Values = tuple[NDArray[np.uint8 | np.uint16 | np.float32], ...]
 
-BLOCK = 512  # pixels: some 12 KB of what is kept of each
+BLOCK = 512  # pixels: some 10 KB of what is kept of each
 WEIGHT_OF_ONE = 2**30  # 1 as a weight; rounding to it moves a value by less than 1e-6 levels
+# A level times a weight fits into 32 bits where weights have 24 bits after the point. Each then
+# loses less than one of these, and a value at most 2e-5 levels for each candidate but one.
+BITS, LOST_BITS = 24, 6
+# What is added before a value is cut to a whole level. The definition rounds to float32 first, so
+# that half a level less a rounding error goes up, too; here the errors of two weights are no larger
+# where candidates are up to 64 levels apart.
+HALF = 2**BITS // 2 + 128
 HALF_WORD = 32  # bits
 # level // width is level * reciprocal >> 16 for levels below 256 and widths up to 256.
 RECIPROCAL_BITS = 16
@@ -24,42 +34,82 @@ RECIPROCAL_BITS = 16
 def packed(weights: NDArray[np.float64]) -> NDArray[np.int64]:
     """Weights (C, S, M) two to a word, but for the last candidate's: (C, max(1, M // 2), S)."""
     channels, sets, members = weights.shape
-    whole = np.rint(weights * WEIGHT_OF_ONE).astype(np.int64)
+    # Sums are rounded and not the weights, which then never add up to more than 1.
+    sums = np.minimum(weights[..., :-1].cumsum(-1), 1)
+    whole = np.diff(np.rint(sums * WEIGHT_OF_ONE).astype(np.int64), prepend=0)
     words = np.zeros((channels, max(1, members // 2), sets), np.int64)
     for member in range(members - 1):
         words[:, member // 2] |= whole[..., member] << (HALF_WORD * (member % 2))
     return words
 
 
+@njit(nogil=True, cache=True, error_model="numpy")
+def fuse_levels(
+    members: int,
+    levels: Levels,  # M of (N,)
+    words: NDArray[np.int64],  # (P, S) of this channel
+    tree: RowTree,
+    width: int,
+    per_candidate: int,
+    fused: NDArray[np.uint8],  # (N,) written
+) -> None:
+    """Fuses levels of one channel to levels, all in whole numbers.
+
+    The tuple may hold more than M arrays: what is compiled serves all M that fit.
+    """
+    row = np.empty(BLOCK, np.uint32)
+    word = np.empty(BLOCK, np.int64)
+    half = word.view(np.uint32)
+    total = np.empty(BLOCK, np.uint32)
+    for begin in range(0, len(fused), BLOCK):
+        size = min(BLOCK, len(fused) - begin)
+        _find_rows(members, levels, begin, size, tree, width, per_candidate, row)
+        base = levels[members - 1][begin : begin + size]
+        for place in range(size):
+            total[place] = np.uint32(base[place]) << np.uint32(BITS)
+        for pair in range(len(words)):
+            weights = words[pair]
+            for place in range(size):
+                word[place] = weights[row[place]]
+            one = levels[2 * pair][begin : begin + size]
+            other = levels[min(2 * pair + 1, members - 1)][begin : begin + size]
+            for place in range(size):  # differences below 0 wrap around, and back in the sum
+                by_one = np.uint32(np.uint32(one[place]) - np.uint32(base[place]))
+                by_other = np.uint32(np.uint32(other[place]) - np.uint32(base[place]))
+                weight = np.uint32(half[2 * place] >> np.uint32(LOST_BITS))
+                other_weight = np.uint32(half[2 * place + 1] >> np.uint32(LOST_BITS))
+                total[place] += np.uint32(
+                    np.uint32(weight * by_one) + np.uint32(other_weight * by_other)
+                )
+        result = fused[begin : begin + size]
+        for place in range(size):
+            up = np.uint32(total[place] + np.uint32(HALF))
+            result[place] = np.uint8(up >> np.uint32(BITS))
+
+
 @njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
-def fuse_plane(
+def fuse_values(
     members: int,
     levels: Levels,  # M of (N,), what the bins come from
     values: Values,  # M of (N,), what is fused; the same arrays where they are uint8
     words: NDArray[np.int64],  # (P, S) of this channel
-    starts: NDArray[np.int64],  # (S,) first bin set of each row; empty: a row for each bin set
+    tree: RowTree,
     width: int,
     per_candidate: int,
-    scale: float,  # from values to 0..255
-    half: float,  # 0.5 where the result is cut to whole levels, else 0
     fused: NDArray[np.uint8 | np.float32],  # (N,) written
+    rounded: bool,  # to whole levels
+    scale: float,  # from values to 0..255
 ) -> None:
-    """Fuses pixels of one channel.
-
-    The tuples may hold more than M arrays: what is compiled serves all M that fit.
-    """
+    """Fuses pixels of one channel, whatever their type and that of the result."""
+    half = 0.5 if rounded else 0.0
     row = np.empty(BLOCK, np.uint32)
-    number = np.empty(BLOCK, np.int64)
     word = np.empty(BLOCK, np.int64)
     total = np.empty(BLOCK, np.float64)
     lowest = np.empty(BLOCK, values[0].dtype)
     highest = np.empty(BLOCK, values[0].dtype)
     for begin in range(0, len(fused), BLOCK):
         size = min(BLOCK, len(fused) - begin)
-        if len(starts):
-            _rows_of_sparse(members, levels, begin, size, starts, width, per_candidate, number, row)
-        else:
-            _rows_of_dense(members, levels, begin, size, width, per_candidate, row)
+        _find_rows(members, levels, begin, size, tree, width, per_candidate, row)
         base = values[members - 1][begin : begin + size]
         for place in range(size):
             lowest[place] = highest[place] = base[place]
@@ -90,58 +140,37 @@ def fuse_plane(
 
 
 @njit(nogil=True, error_model="numpy")
-def _rows_of_dense(
+def _find_rows(
     members: int,
     levels: Levels,
     begin: int,
     size: int,
+    tree: RowTree,
     width: int,
     per_candidate: int,
     row: NDArray[np.uint32],
 ) -> None:
-    reciprocal = np.uint32(-(-(1 << RECIPROCAL_BITS) // width))
+    """The row of each pixel of a block."""
     base = np.uint32(per_candidate)
+    reciprocal = np.uint32(-(-(1 << RECIPROCAL_BITS) // width))
+    level = levels[0][begin : begin + size]
     for place in range(size):
-        row[place] = 0
-    for member in range(members):
+        row[place] = _bin_of(level[place], reciprocal)
+    for member in range(1, tree.leading):
         level = levels[member][begin : begin + size]
         for place in range(size):
-            digit = np.uint32(np.uint32(level[place]) * reciprocal) >> np.uint32(RECIPROCAL_BITS)
-            row[place] = np.uint32(row[place] * base) + np.uint32(digit)
-
-
-@njit(nogil=True, error_model="numpy")
-def _rows_of_sparse(
-    members: int,
-    levels: Levels,
-    begin: int,
-    size: int,
-    starts: NDArray[np.int64],
-    width: int,
-    per_candidate: int,
-    number: NDArray[np.int64],
-    row: NDArray[np.uint32],
-) -> None:
-    reciprocal = np.int32(-(-(1 << RECIPROCAL_BITS) // width))
-    for place in range(size):
-        number[place] = 0
-    for member in range(members):
+            row[place] = np.uint32(row[place] * base) + _bin_of(level[place], reciprocal)
+    if len(tree.roots):
+        for place in range(size):
+            row[place] = tree.roots[row[place]]
+    for member in range(tree.leading, members):
         level = levels[member][begin : begin + size]
         for place in range(size):
-            digit = np.int32(np.int32(level[place]) * reciprocal) >> RECIPROCAL_BITS
-            number[place] = number[place] * per_candidate + digit
-    found = 0
-    for place in range(size):
-        wanted = number[place]
-        low, high = 0, len(starts)
-        if starts[found] <= wanted and (found + 1 == high or wanted < starts[found + 1]):
-            row[place] = found  # as its neighbour: most are
-            continue
-        while high - low > 1:
-            middle = (low + high) // 2
-            if starts[middle] <= wanted:
-                low = middle
-            else:
-                high = middle
-        found = low
-        row[place] = found
+            row[place] = np.uint32(row[place] * base) + _bin_of(level[place], reciprocal)
+        for place in range(size):
+            row[place] = tree.children[row[place]]
+
+
+@njit(inline="always", error_model="numpy")
+def _bin_of(level: np.uint8, reciprocal: np.uint32) -> np.uint32:
+    return np.uint32(np.uint32(np.uint32(level) * reciprocal) >> np.uint32(RECIPROCAL_BITS))

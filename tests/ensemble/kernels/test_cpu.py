@@ -14,6 +14,7 @@ pytest.importorskip("numba")
 from ensir.ensemble import bin_statistics, kernels
 from ensir.ensemble.bin_statistics import BinStatistics, gather_statistics
 from ensir.ensemble.bins import Bins
+from ensir.ensemble.levels import in_depth
 from ensir.ensemble.lookup_table import LookupTable, Origin, Provenance, table_rows
 from ensir.ensemble.mixture import (
     EM,
@@ -29,7 +30,7 @@ from ensir.ensemble.published import PUBLISHED
 from tests.conftest import ADVERSARIAL, make_pictures, make_statistics
 
 TYPES = [torch.uint8, torch.uint16, torch.float32]
-RESULTS = [torch.uint8, torch.float32]
+RESULTS = [torch.float32, torch.uint8]
 FIELDS = ("sets", "sums", "products", "truth_products", "histogram")
 
 
@@ -76,15 +77,16 @@ def made_table(seed: int, width: int, members: int, channels: int) -> LookupTabl
 
 
 def assert_fuses_as_defined(table: LookupTable, pictures: list[Tensor]) -> None:
-    for dtype in RESULTS:
-        image = table.fuse(pictures, dtype=dtype).image
-        with by_torch():
-            defined = table.fuse(pictures, dtype=dtype).image
-        assert image.dtype == defined.dtype and image.shape == defined.shape
-        if dtype == torch.uint8:
-            assert torch.equal(image, defined)
-        else:  # weights are rounded to 2**-30: two steps of float32 at most
-            assert torch.allclose(image, defined, rtol=0, atol=3.1e-5)
+    image, rounded = (table.fuse(pictures, dtype=dtype).image for dtype in RESULTS)
+    with by_torch():
+        defined = table.fuse(pictures).image
+    assert (image.dtype, rounded.dtype) == (torch.float32, torch.uint8)
+    assert image.shape == rounded.shape == defined.shape
+    # Weights are rounded to 2**-30: two steps of float32 at most.
+    assert torch.allclose(image, defined, rtol=0, atol=3.1e-5)
+    # From levels to levels they are cut to 2**-24, and halves less the error of two go up.
+    near = 255 * (len(pictures) - 1) / 2**24 + 128 / 2**24
+    assert ((rounded - defined.double()).abs() <= 0.5 + near).all()
 
 
 @settings(max_examples=60)
@@ -107,6 +109,38 @@ def test_fused_pictures_are_the_defined_ones(
         levels = torch.randint(0, 256, levels.shape, generator=random).to(torch.uint8)
     pictures = list(as_type(levels, dtype, seed))
     assert_fuses_as_defined(made_table(seed, width, members, channels), pictures)
+
+
+@pytest.mark.parametrize("members", range(2, 9))
+def test_levels_are_the_defined_ones_but_for_one_in_ten_thousand(members: int) -> None:
+    pictures = list(make_pictures(5, members, height=300, width=400)[0])
+    table = made_table(5, 32, members, 3)
+    levels = table.fuse(pictures, dtype=torch.uint8).image
+    with by_torch():
+        defined = table.fuse(pictures, dtype=torch.uint8).image
+    off = (levels.int() - defined.int()).abs()
+    assert off.max() <= 1 and off.double().mean() <= 1e-4
+
+
+@pytest.mark.parametrize("dtype", TYPES)
+def test_halves_go_up_whatever_the_weights_are_in_bits(dtype: torch.dtype) -> None:
+    table = made_table(1, 256, 3, 1)
+    table.weights[:] = torch.tensor([0.1, 0.2, 0.7], dtype=torch.float64)
+    levels = torch.tensor([[105, 100, 100], [103, 101, 100], [200, 205, 220], [9, 3, 7]])
+    pictures = levels.T.reshape(3, 1, 2, 2).to(torch.uint8)
+    deep = pictures.float() if dtype == torch.float32 else in_depth(pictures, dtype)
+    fused = table.fuse(list(deep), dtype=torch.uint8).image
+    assert fused.flatten().tolist() == [101, 101, 215, 6]
+
+
+@pytest.mark.parametrize("white", [0, 1])
+@pytest.mark.parametrize("dtype", RESULTS)
+def test_weights_that_all_round_up_do_not_leave_the_range(dtype: torch.dtype, white: int) -> None:
+    table = made_table(1, 256, 7, 1)
+    table.weights[:] = torch.tensor([1 / 6] * 6 + [0.0], dtype=torch.float64)
+    pictures = torch.full((7, 1, 3, 3), 255 * white, dtype=torch.uint8)
+    pictures[6] = 255 * (1 - white)  # without weight
+    assert (table.fuse(list(pictures), dtype=dtype).image == 255 * white).all()
 
 
 @pytest.mark.parametrize("dtype", TYPES)

@@ -7,9 +7,13 @@ import torch
 from ensir.ensemble import kernels
 
 
-def test_only_the_cpu_has_compiled_kernels() -> None:
-    assert kernels.compiled(torch.device("cuda")) is None
+def test_kernels_are_those_of_the_device() -> None:
     assert kernels.compiled(torch.device("meta")) is None
+    gpu = kernels.compiled(torch.device("cuda"))
+    if not torch.cuda.is_available():
+        assert gpu is None
+    elif pytest.importorskip("triton"):
+        assert gpu is not None and gpu.__name__.endswith("kernels.cuda")
     if pytest.importorskip("numba"):
         makers = kernels.compiled(torch.device("cpu"))
         assert makers is not None and makers.__name__.endswith("kernels.cpu")
@@ -39,5 +43,5 @@ def test_warming_compiles_what_is_called_most() -> None:
     from ensir.ensemble.kernels import cpu
 
     kernels.warm().join(timeout=300)
-    for kernel in (cpu.fuse_plane, cpu.mark_occupied, cpu.add_up, cpu.fit_cells):
+    for kernel in (cpu.fuse_levels, cpu.mark_occupied, cpu.add_up, cpu.fit_cells):
         assert kernel.signatures
