@@ -5,12 +5,20 @@ import hashlib
 import os
 import secrets
 from pathlib import Path
+from typing import Protocol
 
 from ensir.errors import InputError
 from ensir.limits import MOST_NAME
 
 
-def shown_name(path: Path, owner: str | None = None) -> str:
+class Named(Protocol):
+    """What has the name of a file, as a Path has."""
+
+    @property
+    def name(self) -> str: ...
+
+
+def shown_name(path: Named, owner: str | None = None) -> str:
     """The name of a file as a sentence may show it: no folder, printable, at most 80 characters.
 
     Whose file it is, its `owner`, stands behind it unless the file is called so.

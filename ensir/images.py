@@ -20,10 +20,12 @@ from ensir.errors import InputError
 from ensir.files import read_whole, shown_name, write_whole
 from ensir.limits import MOST_PICTURE_BYTES, MOST_PIXELS
 from ensir.picture_formats import FORMATS
+from ensir.zip_members import ZipMember
 
 PICTURE_ENDINGS = tuple(dict.fromkeys(ending for kind in FORMATS for ending in kind.endings))
 
 Decoder = Callable[[bytes], Decoded]
+Stored = Path | ZipMember  # where a picture is
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +42,7 @@ class Picture:
         return on_white(levels_of(self.values), self.alpha)
 
 
-def read_picture(path: Path, owner: str | None = None) -> Picture:
+def read_picture(path: Stored, owner: str | None = None) -> Picture:
     """The picture in a PNG, JPEG, WebP, TIFF or BMP file, with its depth and transparency.
 
     Grey, palette and CMYK become RGB by Pillow's rules; of several frames the first is read;
@@ -50,7 +52,10 @@ def read_picture(path: Path, owner: str | None = None) -> Picture:
     it, for whatever cannot be read.
     """
     name = shown_name(path, owner)
-    data = read_whole(path, name, MOST_PICTURE_BYTES)
+    if isinstance(path, ZipMember):
+        data = path.content()
+    else:
+        data = read_whole(path, name, MOST_PICTURE_BYTES)
     try:
         decoded = _decoder(data)
     except InputError as error:
@@ -65,7 +70,7 @@ def read_picture(path: Path, owner: str | None = None) -> Picture:
     )
 
 
-def read_image(path: Path, owner: str | None = None) -> Tensor:
+def read_image(path: Stored, owner: str | None = None) -> Tensor:
     """The picture in a file as it is shown: uint8 (3, H, W), RGB, upright, on white.
 
     Raises InputError as `read_picture` does.

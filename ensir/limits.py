@@ -19,6 +19,16 @@ MOST_SCANS = 100  # of a JPEG: programs write ten, and each more takes as long a
 # Of one picture: 240 MB each where it is as large as may be and has 16 bits.
 MOST_CANDIDATES = 16
 
+# A zip of pictures; its members are read one by one into memory. PNG and JPEG files hardly get
+# smaller in a zip; what shrinks a hundredfold is no photograph.
+MOST_ZIP_BYTES = 512 * 2**20
+MOST_ZIP_MEMBERS = 5_000
+MOST_UNZIPPED_BYTES = 512 * 2**20  # of all members together
+MOST_ZIP_RATIO = 100
+# Of all pictures of a reference set that the app is sent, as their headers say: half a minute of
+# decoding, and sums of some hundred megabytes.
+MOST_SET_PIXELS = 200_000_000
+
 # Bin sets are numbered in int64; times the channels and levels they must still fit.
 MOST_BIN_SETS = 2**52
 # Up to here a table holds every bin set: 3 channels of 8 weights in float64 take 12 MB. Above it
@@ -43,6 +53,11 @@ MOST_RECORDS = 60_000
 MOST_OPERATIONS = 600_000
 MOST_STRING = 64
 MOST_NAME = 80
+
+# A workspace: as much as the app can be sent again, and what stands in its header.
+MOST_WORKSPACE_BYTES = 192 * 2**20
+MOST_NOTES = 100
+MOST_NOTE = 1_000
 
 # Noise that is added for trying, in levels: above it little of a picture is left.
 MOST_NOISE = 100

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
+from typing import Literal
 
 from PIL.BmpImagePlugin import BmpImageFile
 from PIL.ImageFile import ImageFile
@@ -17,7 +18,9 @@ from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
-BITS_PER_SAMPLE = 258  # a tag of TIFF
+WIDTH_TAG, HEIGHT_TAG, BITS_PER_SAMPLE = 256, 257, 258  # of TIFF
+# Of JPEG: the start of a frame, of each way to code it.
+_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 
 
 @dataclass(frozen=True)
@@ -93,6 +96,47 @@ def declared_size(data: bytes) -> tuple[int, int] | None:
         bits = int.from_bytes(data[26:30], "little")
         return bits & 0x3FFF, bits >> 16 & 0x3FFF
     return None
+
+
+def size_in_header(data: bytes) -> tuple[int, int] | None:
+    """Width and height as the file says them, before its orientation; None where it does not.
+
+    For what wants to know before anything is decoded; decoding checks again.
+    """
+    if data.startswith(b"\xff\xd8"):
+        return _size_of_jpeg(data)
+    if data.startswith(b"BM") and len(data) >= 26:
+        sides = (int.from_bytes(data[at : at + 4], "little", signed=True) for at in (18, 22))
+        width, height = map(abs, sides)  # a negative height: stored from the top
+        return width, height
+    if data.startswith((b"II*\0", b"MM\0*")):
+        return _size_of_tiff(data, "little" if data.startswith(b"I") else "big")
+    return declared_size(data)
+
+
+def _size_of_jpeg(data: bytes) -> tuple[int, int] | None:
+    """From the frame header, behind segments that say how long they are."""
+    at = 2
+    while at + 9 <= len(data) and data[at] == 0xFF:
+        kind, length = data[at + 1], int.from_bytes(data[at + 2 : at + 4], "big")
+        if kind in _FRAMES:
+            height, width = (int.from_bytes(data[at + n : at + n + 2], "big") for n in (5, 7))
+            return width, height
+        at += 2 + length
+    return None
+
+
+def _size_of_tiff(data: bytes, order: Literal["little", "big"]) -> tuple[int, int] | None:
+    """From the first directory: entries of tag, type, count and value."""
+    at = int.from_bytes(data[4:8], order)
+    entries = int.from_bytes(data[at : at + 2], order)
+    sides: dict[int, int] = {}
+    for place in range(at + 2, min(at + 2 + 12 * entries, len(data) - 11), 12):
+        tag, kind = (int.from_bytes(data[place + n : place + n + 2], order) for n in (0, 2))
+        if tag in (WIDTH_TAG, HEIGHT_TAG):
+            short = kind == 3
+            sides[tag] = int.from_bytes(data[place + 8 : place + (10 if short else 12)], order)
+    return (sides[WIDTH_TAG], sides[HEIGHT_TAG]) if len(sides) == 2 else None
 
 
 def has_16_bit_colour(image: ImageFile, data: bytes) -> bool:

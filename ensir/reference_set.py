@@ -14,7 +14,9 @@ from torch import Tensor
 from ensir.ensemble.bin_statistics import BinStatistics
 from ensir.errors import InputError
 from ensir.files import digest, is_name, shown_name
-from ensir.images import PICTURE_ENDINGS, read_image
+from ensir.images import Stored, read_image
+from ensir.picture_folders import name_of_set, picture_folders
+from ensir.zip_members import ZipMember
 
 # Folders, as the released reference sets call them: the truth, and what the models were given.
 GROUND_TRUTH, DEGRADED = "gt", "lq"
@@ -22,6 +24,8 @@ GROUND_TRUTH, DEGRADED = "gt", "lq"
 
 class ReferenceSet:
     """Pictures in folders: `folder/<candidate>/x.png` and the ground truth in `folder/gt/x.png`.
+
+    A zip file of such a folder will do as well: it is read in place, never extracted.
 
     Files belong together by name without ending; they are visited in the order of their names.
     `set[i]` reads picture i: candidates (M, 3, H, W) and ground truth (3, H, W), both uint8;
@@ -46,24 +50,25 @@ class ReferenceSet:
             )
         if GROUND_TRUTH in candidates:
             raise InputError(f"{GROUND_TRUTH} is the ground truth, not a candidate: leave it out")
-        if not self.folder.is_dir():
+        folders = picture_folders(self.folder)
+        if folders is None:
             raise InputError(
                 f"no folder {shown_name(self.folder)}: a reference set is a folder with one folder "
-                f"for each candidate and {GROUND_TRUTH} for the ground truth"
+                f"for each candidate and {GROUND_TRUTH} for the ground truth, or a zip of it"
             )
-        self._files = {name: self._listed(name) for name in (GROUND_TRUTH, *candidates)}
+        self._files = {name: folders.pictures(name) for name in (GROUND_TRUTH, *candidates)}
         self.names: tuple[str, ...] = tuple(sorted(self._files[GROUND_TRUTH]))
         self._check_complete()
 
     @property
     def name(self) -> str:
-        return shown_name(self.folder.resolve())
+        return name_of_set(self.folder)
 
     @property
     def fingerprint(self) -> str:
         """Of its files as they lie on the disk: another after any was changed, added or taken."""
         seen = [
-            (candidate, name, path.name, path.stat().st_size, path.stat().st_mtime_ns)
+            (candidate, name, path.name, *_version(path))
             for candidate, files in self._files.items()
             for name, path in files.items()
         ]
@@ -82,6 +87,11 @@ class ReferenceSet:
             part = object.__new__(ReferenceSet)
             part.__dict__.update(self.__dict__)
             part.names = self.names[place]
+            # Its own files alone: parts are sent to workers.
+            part._files = {
+                folder: {name: files[name] for name in part.names}
+                for folder, files in self._files.items()
+            }
             return part
         name = self.names[place]
         truth = read_image(self._files[GROUND_TRUTH][name], GROUND_TRUTH)
@@ -95,25 +105,6 @@ class ReferenceSet:
                 )
             candidates.append(picture)
         return torch.stack(candidates), truth
-
-    def _listed(self, name: str) -> dict[str, Path]:
-        folder = self.folder / name
-        if not folder.is_dir():
-            there = sorted(path.name for path in self.folder.iterdir() if path.is_dir())
-            raise InputError(
-                f"{shown_name(self.folder)} has no folder {name} (there are "
-                f"{', '.join(there) or 'none'}): add it or choose another"
-            )
-        files: dict[str, Path] = {}
-        for path in sorted(folder.iterdir()):
-            if path.suffix.lower() not in PICTURE_ENDINGS or path.name.startswith("."):
-                continue
-            if path.stem in files:
-                raise InputError(
-                    f"{name} has both {files[path.stem].name} and {path.name}: keep one of them"
-                )
-            files[path.stem] = path
-        return files
 
     def _check_complete(self) -> None:
         if not self.names:
@@ -210,6 +201,14 @@ class ReferencePictures:
     def of_candidates(self, names: Sequence[str]) -> ReferencePictures:
         """The same pictures seen by some of the candidates, in the order given, exactly."""
         return replace(self, parts=tuple(part.of_candidates(names) for part in self.parts))
+
+
+def _version(path: Stored) -> tuple[int, int]:
+    """What differs once a file was changed, together with its name."""
+    if isinstance(path, ZipMember):
+        return path.size, path.checksum
+    about = path.stat()
+    return about.st_size, about.st_mtime_ns
 
 
 def _size(picture: Tensor) -> str:

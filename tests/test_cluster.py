@@ -1,6 +1,7 @@
 """Workers are processes of this machine, started once for all tests: that takes some seconds."""
 
 import os
+import pickle
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -58,6 +59,13 @@ def test_a_killed_worker_costs_no_picture_and_changes_no_bit(
     together = gather_on(client, reference_set, 16, kill_one)
     assert killed and together.pictures == PICTURES
     assert statistics_bytes(together) == statistics_bytes(alone)
+
+
+def test_a_workers_share_is_as_large_as_its_pictures_are_many(reference_set: ReferenceSet) -> None:
+    of_many, of_few = reference_set[:2], reference_set[:4][:2]
+    assert (
+        len(pickle.dumps(of_many)) == len(pickle.dumps(of_few)) < len(pickle.dumps(reference_set))
+    )
 
 
 def test_pictures_that_do_not_fit_are_said_as_on_one_machine(

@@ -5,9 +5,10 @@ import torch
 from torch import Tensor
 
 from ensir.errors import InputError
-from ensir.images import write_image
-from ensir.intake import in_one_depth, require_one_size, take_in
+from ensir.images import encode_png, write_image
+from ensir.intake import brought, in_one_depth, require_one_size, take_in
 from tests.conftest import make_pictures
+from tests.zips import put_zip
 
 CANDIDATES, _ = make_pictures(seed=4, members=3, height=30, width=20)
 ALPHA = torch.arange(600).reshape(30, 20).remainder(256).to(torch.uint8)
@@ -104,3 +105,65 @@ def test_pictures_of_two_depths_are_brought_to_the_deeper_one() -> None:
     both = in_one_depth({"flat": flat, "deep": deep})
     assert both["flat"].flatten().tolist() == [0, 7 * 257, 65535] and both["deep"] is deep
     assert in_one_depth({"flat": flat})["flat"] is flat
+
+
+PICTURES = {
+    name: encode_png(torch.full((3, 12, 14), level, dtype=torch.uint8))
+    for name, level in (("Ann", 10), ("Bob", 20), ("gt", 30), ("lq", 40))
+}
+LAYOUTS = {
+    "files": {f"{name}.png": data for name, data in PICTURES.items()},
+    "files in a folder": {f"one/{name}.png": data for name, data in PICTURES.items()},
+    "a folder each": {f"{name}/0001.png": data for name, data in PICTURES.items()},
+    "a folder each in a folder": {f"x/{name}/0001.png": data for name, data in PICTURES.items()},
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_zip_brings_a_picture_of_each_model_and_the_ground_truth(
+    tmp_path: Path, layout: str
+) -> None:
+    path = put_zip(tmp_path / "mine.zip", {**LAYOUTS[layout], "notes.txt": b""})
+    own = brought([path])
+    assert list(own.candidates) == ["Ann", "Bob"] and own.truth is not None
+    assert own.notes == (
+        "mine.zip: not read are notes.txt",
+        "lq, what the models were given, is left out",
+    )
+    taken = take_in({**own.candidates, "truth": own.truth})
+    levels = [int(picture[0, 0, 0]) for picture in taken.pictures.values()]
+    assert levels == [10, 20, 30]
+    assert sorted(tmp_path.iterdir()) == [path]  # nothing was extracted
+
+
+def test_files_and_zips_are_brought_together(tmp_path: Path) -> None:
+    path = put_zip(tmp_path / "mine.zip", {"Bob.png": PICTURES["Bob"]})
+    for name in ("Ann", "ground truth"):
+        (tmp_path / f"{name}.png").write_bytes(PICTURES["Ann"])
+    own = brought([path, tmp_path / "Ann.png", tmp_path / "ground truth.png"])
+    assert list(own.candidates) == ["Ann", "Bob"]
+    assert own.truth == tmp_path / "ground truth.png" and own.notes == ()
+
+
+@pytest.mark.parametrize(
+    ("files", "sentence"),
+    [
+        ({"a.txt": b""}, r"^mine\.zip holds no pictures: put one of each model into it$"),
+        ({"x.png": b"", "x.jpg": b""}, r"^two candidates are called x: rename one$"),
+        ({"A/1.png": b"", "A/2.png": b"", "B/1.png": b""}, r"^mine\.zip has several pictures in A"),
+        ({"A/1.png": b"", "B/old/1.png": b""}, r"^mine\.zip has a folder within a folder, B/old"),
+        ({"gt.png": b"", "Ground truth.png": b""}, r"are both the ground truth: leave one out$"),
+        ({"../A.png": b""}, r"^mine\.zip holds a file with an odd name, '\.\./A\.png'"),
+    ],
+)
+def test_a_zip_laid_out_otherwise_is_a_sentence(
+    tmp_path: Path, files: dict[str, bytes], sentence: str
+) -> None:
+    with pytest.raises(InputError, match=sentence):
+        brought([put_zip(tmp_path / "mine.zip", files)])
+
+
+def test_a_picture_in_a_zip_that_is_none_is_refused_by_its_model(tmp_path: Path) -> None:
+    own = brought([put_zip(tmp_path / "mine.zip", {"Ann/1.png": b"text", "Bob/1.png": b"text"})])
+    with pytest.raises(InputError, match=r"^1\.png \(Ann\) is not a PNG, JPEG, WebP, TIFF or BMP"):
+        take_in(own.candidates)

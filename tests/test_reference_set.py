@@ -1,3 +1,4 @@
+import pickle
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ from ensir.errors import InputError
 from ensir.images import write_image
 from ensir.reference_set import ReferencePictures, ReferenceSet, ReferenceStatistics
 from tests.conftest import make_pictures, make_statistics
+from tests.zips import put_zip, reference_files
 
 NAMES = ("Ann", "Bob", "Cyd")
 
@@ -20,6 +22,29 @@ def folder(tmp_path: Path) -> Path:
             (tmp_path / "rain" / name).mkdir(parents=True, exist_ok=True)
             write_image(tmp_path / "rain" / name / f"x{number}.png", picture)
     return tmp_path / "rain"
+
+
+def test_a_zip_of_the_folder_is_the_same_reference_set(folder: Path, tmp_path: Path) -> None:
+    files = {
+        path.relative_to(tmp_path).as_posix(): path.read_bytes() for path in folder.rglob("*.png")
+    }
+    zipped = ReferenceSet(put_zip(tmp_path / "rain.zip", files), NAMES)
+    of_folder = ReferenceSet(folder, NAMES)
+    assert (
+        (zipped.name, zipped.names) == (of_folder.name, of_folder.names) == ("rain", zipped.names)
+    )
+    for ours, theirs in zip(zipped, of_folder, strict=True):
+        assert torch.equal(ours[0], theirs[0]) and torch.equal(ours[1], theirs[1])
+    part = pickle.loads(pickle.dumps(zipped[1:3]))  # as a worker gets it
+    assert part.names == ("x1", "x2") and torch.equal(part[0][1], of_folder[1][1])
+
+
+def test_another_zip_has_another_fingerprint(tmp_path: Path) -> None:
+    files = reference_files(2)
+    one = ReferenceSet(put_zip(tmp_path / "a.zip", files), NAMES)
+    assert ReferenceSet(put_zip(tmp_path / "b.zip", files), NAMES).fingerprint == one.fingerprint
+    files["Bob/x0.png"] = files["Ann/x0.png"]
+    assert ReferenceSet(put_zip(tmp_path / "b.zip", files), NAMES).fingerprint != one.fingerprint
 
 
 def test_pictures_come_by_name_with_their_ground_truth(folder: Path) -> None:
