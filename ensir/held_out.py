@@ -17,7 +17,7 @@ from torch import Tensor
 
 from ensir.ensemble.bin_statistics import BinStatistics
 from ensir.ensemble.errors_about_average import Errors, errors_about_average
-from ensir.ensemble.lookup_table import Provenance
+from ensir.ensemble.lookup_table import LookupTable, Provenance
 from ensir.errors import InputError
 from ensir.limits import LEVELS
 from ensir.methods import Choices, fit_cells, table_of
@@ -111,21 +111,45 @@ def leave_one_out_by_each(
     for done, picture in enumerate(pictures.parts, start=1):
         part = picture.statistics.coarser(width)
         others, errors = total - part, errors_about_average(part)
-        rows.append([_coefficients(others, part, errors, choices) for choices in several])
+        rows.append([_coefficients(_fitted(others, one), part, errors) for one in several])
         if on_progress is not None:
             on_progress(done, number)
     by_choice = torch.tensor(rows, dtype=torch.float64).permute(1, 2, 0)  # (choices, 4, pictures)
     return tuple(LeftOut(pictures.names, *coefficients) for coefficients in by_choice)
 
 
-def _coefficients(
-    others: BinStatistics, part: BinStatistics, errors: Errors, choices: Choices
-) -> tuple[float, float, float, float]:
-    """Values, loss, gain and cost of a picture, its `part` of the statistics, left out."""
-    fits = fit_cells(others, choices)
-    names = tuple(str(place) for place in range(others.bins.candidates))
+def fitted_elsewhere(
+    pictures: ReferencePictures,
+    reference: ReferencePictures,
+    choices: Choices,
+    bin_width: int | None = None,
+) -> LeftOut:
+    """As `leave_one_out`, of pictures under one table that is fitted to others.
+
+    Both are of the same candidates, and of one bin width. Raises InputError for choices that no fit
+    can use.
+    """
+    choices.check(len(reference.total.candidate_names))
+    total = reference.total.statistics
+    width = total.bins.width if bin_width is None else bin_width
+    table = _fitted(total.coarser(width), choices)
+    parts = [picture.statistics.coarser(width) for picture in pictures.parts]
+    rows = [_coefficients(table, part, errors_about_average(part)) for part in parts]
+    return LeftOut(pictures.names, *torch.tensor(rows, dtype=torch.float64).T)
+
+
+def _fitted(statistics: BinStatistics, choices: Choices) -> LookupTable:
+    """The table at full trust."""
+    names = tuple(str(place) for place in range(statistics.bins.candidates))
     fully = replace(choices, trust=1.0)
-    table = table_of(others, fits, fully, names, Provenance(choices.method))
+    fits = fit_cells(statistics, choices)
+    return table_of(statistics, fits, fully, names, Provenance(choices.method))
+
+
+def _coefficients(
+    table: LookupTable, part: BinStatistics, errors: Errors
+) -> tuple[float, float, float, float]:
+    """Values, loss, gain and cost of a picture, its `part` of the statistics, under a table."""
     gain, cost = errors.gain_and_cost(table.weights[:, table.rows_of(part.sets)])
     loss = errors.loss_of_average
     return part.pixels * part.channels, float(loss.sum()), float(gain.sum()), float(cost.sum())

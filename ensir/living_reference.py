@@ -9,17 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
+from math import hypot
 from statistics import fmean
 
 from ensir.disagreement import DIFFERS, disagreement, tolerated_by
 from ensir.ensemble.bin_statistics import BinStatistics
-from ensir.ensemble.errors_about_average import errors_about_average
 from ensir.errors import InputError
 from ensir.held_out import leave_one_out
 from ensir.methods import Choices
 from ensir.progress import OnProgress
 from ensir.reference_set import ReferencePictures
-from ensir.shift import MOST_TRUTH, Shift, truth_ratio
+from ensir.truth_fit import truth_fit
 
 # dB of mean PSNR that the others may lose by a picture: half of what the paper's EM gains.
 MOST_HARM = 0.05
@@ -120,9 +120,9 @@ def _outliers(pictures: ReferencePictures) -> dict[str, str | None]:
     """Why a picture stands out from all others, by what its candidates and its truth are like."""
     found: dict[str, str | None] = dict.fromkeys(pictures.names)
     for name, part in zip(pictures.names, pictures.parts, strict=True):
-        ratio = truth_ratio(errors_about_average(part.statistics))
-        if ratio is not None and ratio > MOST_TRUTH:
-            found[name] = f"its truth is {ratio:.1f} times as far as the candidates differ"
+        fit = truth_fit(part.statistics)
+        if fit is not None and fit.is_doubtful:
+            found[name] = f"its truth is {fit.far:.1f} times as far as the candidates differ"
         elif len(pictures.names) > 3:
             others = without(pictures, [name])
             found[name] = _unlike(others, part.statistics)
@@ -131,8 +131,8 @@ def _outliers(pictures: ReferencePictures) -> dict[str, str | None]:
 
 def _unlike(others: ReferencePictures, picture: BinStatistics) -> str | None:
     there = disagreement(others.total.statistics)
-    lies = Shift(distances=there.distances(disagreement(picture)), tolerated=tolerated_by(others))
-    if lies.distance is None or lies.distance <= 1:
+    excess = there.distances(disagreement(picture)).over(tolerated_by(others))
+    if hypot(*excess.values()) <= 1:
         return None
-    worst = max(lies.excess, key=lambda name: lies.excess[name])
+    worst = max(excess, key=lambda name: excess[name])
     return f"its candidates are unlike the others' in {DIFFERS[worst]}"

@@ -13,25 +13,19 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from ensir.disagreement import DIFFERS, TOLERATED, Distances, disagreement
+from ensir.disagreement import DIFFERS, Distances, disagreement
 from ensir.ensemble.bin_statistics import BinStatistics, gather_statistics
 from ensir.ensemble.bins import Bins
-from ensir.ensemble.errors_about_average import Errors, errors_about_average
+from ensir.ensemble.errors_about_average import errors_about_average
 from ensir.ensemble.levels import levels_of
 from ensir.ensemble.lookup_table import LookupTable
 from ensir.limits import MOST_STATISTICS_BYTES
+from ensir.tolerance import FIXED, Tolerance
+from ensir.truth_fit import TruthFit, truth_fit
 
 if TYPE_CHECKING:
     from ensir.comparison import Comparison
 
-# Of values in cells without a reference pixel. Left out, pictures of six reference sets had at most
-# 0.07 % at width 32 and 2.4 % at width 8; filters on twice the noise have 1 % and 14 %.
-MOST_UNSEEN = 0.05
-# Left out, the same pictures had 0.5 to 1.6 times the error that their reference set expects.
-MOST_ERROR = 2.5
-# The error of averaging over the disagreement of the candidates, both root mean squares: 1.4 to 5.6
-# in pictures that match, 7 to 19 in all of them where noise of 20 levels was added to the truth.
-MOST_TRUTH = 6.5
 PIXELS = 2**20  # looked at of a picture: rows are left out of a larger one
 
 
@@ -41,15 +35,15 @@ class Shift:
 
     unseen: float | None = None  # share of its values in cells without a reference pixel
     distances: Distances | None = None  # of the candidates' disagreement from the reference's
-    tolerated: Distances = TOLERATED
+    tolerance: Tolerance = FIXED
     error: float | None = None  # of the table in the picture, over what the reference expects
-    truth: float | None = None  # error of averaging over disagreement, in the picture
-    reference_truth: float | None = None  # the same in the reference set
+    truth: TruthFit | None = None  # of the picture
+    reference_truth: TruthFit | None = None
 
     @property
     def excess(self) -> dict[str, float]:
         """The distances over what is tolerated, by name."""
-        return {} if self.distances is None else self.distances.over(self.tolerated)
+        return {} if self.distances is None else self.distances.over(self.tolerance.distances)
 
     @property
     def distance(self) -> float | None:
@@ -60,7 +54,7 @@ class Shift:
     def warnings(self) -> tuple[str, ...]:
         """What speaks against the table's weights in this picture, a sentence each."""
         said = []
-        if self.unseen is not None and self.unseen > MOST_UNSEEN:
+        if self.unseen is not None and self.unseen > self.tolerance.unseen:
             said.append(
                 f"The reference set has no pixel like {self.unseen:.1%} of this picture's: there "
                 "the weights are not fitted"
@@ -73,28 +67,46 @@ class Shift:
                 f"of all in {DIFFERS[worst]} ({self.distance:.1f} times the limit): weights for "
                 "another task, other models or other damage may do worse than the average"
             )
-        if self.error is not None and self.error > MOST_ERROR:
+        if self.error is not None and self.error > self.tolerance.error:
             said.append(
                 f"The error in this picture is {self.error:.1f} times what the reference set "
                 "expects: it is harder than those pictures, or unlike them"
             )
-        whose, ratio = "the reference set", self.reference_truth or 0
-        if ratio <= MOST_TRUTH:  # else that says it all
-            whose, ratio = "this picture", self.truth or 0
-        if ratio > MOST_TRUTH:
-            said.append(
-                f"In {whose} the average of the candidates is {ratio:.1f} times as far from the "
-                "ground truth as they are from it: the truth does not fit them, or all err alike, "
-                "and no weights help much"
+        doubt = self._doubt_of_truth()
+        return tuple(said if doubt is None else [*said, doubt])
+
+    def _doubt_of_truth(self) -> str | None:
+        """Why a ground truth may not be that of its candidates; the reference set's says it all."""
+        if self.reference_truth is not None and self.reference_truth.is_doubtful:
+            return _far("the reference set", self.reference_truth)
+        if self.truth is None:
+            return None
+        if self.tolerance.truth is None:
+            return _far("this picture", self.truth) if self.truth.is_doubtful else None
+        least, most = self.tolerance.truth
+        if self.truth.far > most:
+            return f"{_far('this picture', self.truth)}; up to {most:.1f} times is usual here"
+        if self.truth.far < least:
+            return (
+                f"In this picture the average of the candidates is {self.truth.far:.1f} times as "
+                "far from the ground truth as they are from it, in the reference set at least "
+                f"{least:.1f} times: the truth there may not fit the candidates"
             )
-        return tuple(said)
+        return None
+
+
+def _far(whose: str, truth: TruthFit) -> str:
+    return (
+        f"In {whose} the average of the candidates is {truth.far:.1f} times as far from the ground "
+        "truth as they are from it, also where they agree: the truth may not fit them"
+    )
 
 
 def shift(
     picture: BinStatistics,
     table: LookupTable | None = None,
     reference: BinStatistics | None = None,
-    tolerated: Distances = TOLERATED,
+    tolerance: Tolerance = FIXED,
     *,
     has_truth: bool,
     in_reference_bins: BinStatistics | None = None,
@@ -103,21 +115,15 @@ def shift(
 
     The picture's statistics are in the table's bins, where there is one, and of the reference's
     candidates. Without a ground truth (`has_truth` False) anything may stand in its place. Where
-    the reference's bins are others, the picture is needed in these too.
+    the bins of the reference, or of the tolerance, are others, the picture is needed in these too.
     """
-    errors = errors_about_average(picture)
-    distances = reference_truth = None
-    if reference is not None:
-        alike = in_reference_bins or picture
-        distances = disagreement(reference).distances(disagreement(alike))
-        reference_truth = truth_ratio(errors_about_average(reference))
     return Shift(
         unseen=None if table is None else _unseen(picture, table),
-        distances=distances,
-        tolerated=tolerated,
-        error=_error(picture, errors, table) if has_truth and table is not None else None,
-        truth=truth_ratio(errors) if has_truth else None,
-        reference_truth=reference_truth,
+        distances=_distances(in_reference_bins or picture, reference, tolerance),
+        tolerance=tolerance,
+        error=_error(picture, table) if has_truth and table is not None else None,
+        truth=truth_fit(picture) if has_truth else None,
+        reference_truth=None if reference is None else truth_fit(reference),
     )
 
 
@@ -126,7 +132,7 @@ def shift_of(
     truth: Tensor | None,
     table: LookupTable,
     reference: BinStatistics | None = None,
-    tolerated: Distances = TOLERATED,
+    tolerance: Tolerance = FIXED,
 ) -> Shift:
     """As `shift`, of candidates (C, H, W) of any depth in the table's order, and their truth.
 
@@ -141,19 +147,20 @@ def shift_of(
     target = levels[0] if truth is None else levels_of(truth[:, ::step]).cpu()
     picture = gather_statistics(levels, target, Bins(table.bins.width, members))
     alike = picture
-    if reference is not None and reference.bins != picture.bins:
-        alike = gather_statistics(levels, target, reference.bins)
+    bins = tolerance.bins or (picture if reference is None else reference).bins
+    if bins != picture.bins:
+        alike = gather_statistics(levels, target, bins)
     return shift(
         picture,
         table.to("cpu"),
         reference,
-        tolerated,
+        tolerance,
         has_truth=truth is not None,
         in_reference_bins=alike,
     )
 
 
-def shift_notes(comparison: Comparison, tolerated: Distances = TOLERATED) -> tuple[str, ...]:
+def shift_notes(comparison: Comparison) -> tuple[str, ...]:
     """What speaks against the table of a comparison in its picture, a sentence each.
 
     Nothing where the candidates are averaged. A table without its statistics says less.
@@ -163,17 +170,17 @@ def shift_notes(comparison: Comparison, tolerated: Distances = TOLERATED) -> tup
         return ()
     reference = None if fits is None else fits.statistics
     candidates = comparison.candidates.values()
-    return shift_of(candidates, comparison.truth, table, reference, tolerated).warnings
+    return shift_of(candidates, comparison.truth, table, reference, comparison.tolerance).warnings
 
 
-def truth_ratio(errors: Errors) -> float | None:
-    """Error of averaging over the candidates' disagreement, both root mean squares.
-
-    None where the candidates are alike.
-    """
-    members = errors.pull.shape[-1]
-    squared = float(errors.spread.diagonal(dim1=-2, dim2=-1).sum()) / members**3
-    return (float(errors.loss_of_average.sum()) / squared) ** 0.5 if squared else None
+def _distances(
+    picture: BinStatistics, reference: BinStatistics | None, tolerance: Tolerance
+) -> Distances | None:
+    """From the reference set, or from the nearest kind of picture in it where these are known."""
+    there = tolerance.kinds or (() if reference is None else (disagreement(reference),))
+    here = disagreement(picture)
+    found = [kind.distances(here) for kind in there]
+    return min(found, key=lambda one: hypot(*one.over(tolerance.distances).values()), default=None)
 
 
 def _unseen(picture: BinStatistics, table: LookupTable) -> float | None:
@@ -184,7 +191,7 @@ def _unseen(picture: BinStatistics, table: LookupTable) -> float | None:
     return float(picture.count[count == 0].sum() / picture.count.sum())
 
 
-def _error(picture: BinStatistics, errors: Errors, table: LookupTable) -> float | None:
+def _error(picture: BinStatistics, table: LookupTable) -> float | None:
     """Root of the squared error of the table's weights over what was expected of them.
 
     Of the cells where the reference set has pixels.
@@ -195,5 +202,5 @@ def _error(picture: BinStatistics, errors: Errors, table: LookupTable) -> float 
     expected = table.expected_error[:, rows].double().square() * picture.count
     known = ~expected.isnan()
     total = float(expected[known].sum())
-    made = float(errors.of(table.weights[:, rows])[known].sum())
+    made = float(errors_about_average(picture).of(table.weights[:, rows])[known].sum())
     return (made / total) ** 0.5 if total else None

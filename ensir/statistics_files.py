@@ -29,6 +29,7 @@ from ensir.tensor_files import (
     unpack,
     whole_number,
 )
+from ensir.torch_archive import is_torch_archive
 
 STATISTICS_FORMAT = "ensir bin statistics 2"
 PICTURES_FORMAT = "ensir reference pictures 1"
@@ -151,9 +152,15 @@ def read_pictures(path: str | Path) -> ReferencePictures:
 
 def read_gathered(path: str | Path) -> ReferenceStatistics | ReferencePictures:
     """Statistics or reference pictures, whichever the file holds."""
-    path = Path(path)
-    is_of_pictures = format_of(read_file(path), shown_name(path)) == PICTURES_FORMAT
-    return read_pictures(path) if is_of_pictures else read_statistics(path)
+    return read_pictures(path) if is_of_pictures(path) else read_statistics(path)
+
+
+def is_of_pictures(path: str | Path) -> bool:
+    """Whether a file says that it holds reference pictures; a released table says nothing."""
+    data = read_file(Path(path))
+    if is_torch_archive(data[:4]):
+        return False
+    return format_of(data, shown_name(Path(path))) == PICTURES_FORMAT
 
 
 def _apart(tensors: dict[str, Tensor], pictures: int) -> list[dict[str, Tensor]] | None:

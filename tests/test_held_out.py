@@ -7,7 +7,7 @@ import torch
 
 from ensir import ReferenceSet, average, fit_statistics, gather_pictures, psnr
 from ensir.errors import InputError
-from ensir.held_out import LeftOut, leave_one_out
+from ensir.held_out import LeftOut, fitted_elsewhere, leave_one_out
 from ensir.images import write_image
 from ensir.methods import METHODS, Choices
 from ensir.reference_set import ReferencePictures
@@ -137,3 +137,14 @@ def test_a_picture_on_its_own_cannot_be_left_out() -> None:
         leave_one_out(made_pictures(2), bin_width=24)
     with pytest.raises(InputError, match=r"a method is"):
         leave_one_out(made_pictures(2), Choices("magic"))
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_one_picture_under_a_table_of_the_others_is_that_picture_left_out(method: str) -> None:
+    parts = tuple(make_statistics(make_pictures(seed, 3, bias=5), 16) for seed in range(3))
+    pictures = ReferencePictures(("a", "b", "c"), parts)
+    last, others = ReferencePictures(("c",), parts[2:]), ReferencePictures(("a", "b"), parts[:2])
+    found = fitted_elsewhere(last, others, Choices(method), 32)
+    expected = leave_one_out(pictures, Choices(method), 32)
+    for field in ("values", "loss", "gain", "cost"):
+        assert getattr(found, field)[0] == getattr(expected, field)[2]

@@ -17,11 +17,13 @@ from ensir.limits import LEVELS
 from ensir.reference_set import ReferenceStatistics
 from ensir.restorers import RESTORERS
 from ensir.restorers.classical import CLASSICAL
-from ensir.statistics_files import read_statistics, write_statistics
+from ensir.statistics_files import read_pictures, read_statistics, write_statistics
 from tests.conftest import make_pictures
 
 FILE = Path(__file__).parents[1] / "sample_luts" / "noise25_b8.statistics.safetensors"
 MOST_BYTES = 8_000_000
+MOST_BYTES_OF_ALL = 13_000_000  # what a clone fetches
+APART = 16  # levels: bins of the pictures apart
 FILTERS = {restorer.name: restorer for restorer in CLASSICAL}
 NAMES = tuple(FILTERS)
 WIDTHS = range(8, LEVELS + 1, 8)
@@ -148,3 +150,23 @@ def test_every_shipped_file_serves_restorers_of_one_task_that_are_here(file: Pat
     for names in combinations(sample.candidate_names, 2):
         table = fit_statistics(sample.of_candidates(names), 64).table
         assert table.candidate_names == names and (table.origin == Origin.FITTED).any()
+
+
+@pytest.mark.parametrize(
+    "file", sorted(FILE.parent.glob("*.statistics.safetensors")), ids=lambda file: file.name
+)
+def test_the_pictures_beside_a_sample_add_up_to_it(file: Path) -> None:
+    beside = file.name.replace("_b8.statistics", f"_b{APART}.pictures")
+    pictures, sample = read_pictures(file.with_name(beside)), read_statistics(file)
+    total, wanted = pictures.total, sample.coarser(APART)
+    assert len(pictures.names) == total.pictures == sample.pictures
+    assert total.candidate_names == sample.candidate_names
+    assert total.reference_sets == sample.reference_sets
+    for field in INTEGERS:
+        assert torch.equal(getattr(total.statistics, field), getattr(wanted.statistics, field))
+
+
+def test_all_samples_together_are_small() -> None:
+    files = list(FILE.parent.glob("*.safetensors"))
+    assert len(files) == 10
+    assert sum(file.stat().st_size for file in files) <= MOST_BYTES_OF_ALL

@@ -8,15 +8,16 @@ import torch
 from torch import Tensor
 
 from ensir.comparison import compare
-from ensir.disagreement import TOLERATED, Distances, disagreement, tolerated_by
+from ensir.disagreement import Distances, disagreement
 from ensir.ensemble.bin_statistics import gather_statistics
 from ensir.ensemble.bins import Bins
-from ensir.ensemble.errors_about_average import errors_about_average
 from ensir.errors import InputError
 from ensir.fitting import fit_statistics
 from ensir.gathering import gather_pictures
 from ensir.reference_set import ReferencePictures, ReferenceSet, ReferenceStatistics
-from ensir.shift import MOST_TRUTH, Shift, shift, shift_notes, shift_of, truth_ratio
+from ensir.shift import Shift, shift, shift_notes, shift_of
+from ensir.tolerance import FIXED, tolerance_of
+from ensir.truth_fit import TruthFit, truth_fit
 from tests.conftest import make_pictures, make_statistics
 
 TASKS = {
@@ -44,8 +45,9 @@ def shift_from(part: ReferenceStatistics, reference: ReferencePictures) -> tuple
     """By the distances of the reference's own pictures, and as if only their sum were known."""
     total = reference.total
     table = fit_statistics(total, method="least-squares").table
-    known = shift(part.statistics, table, total.statistics, tolerated_by(reference), has_truth=True)
-    return known, replace(known, tolerated=TOLERATED)
+    tolerance = tolerance_of(reference, 32)
+    known = shift(part.statistics, table, total.statistics, tolerance, has_truth=True)
+    return known, replace(known, tolerance=FIXED)
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +99,7 @@ def test_candidates_that_agree_everywhere_are_no_error(sample: tuple[Tensor, Ten
     alike = gather_statistics(candidates[:1].repeat(3, 1, 1, 1), truth, Bins(32, 3))
     whole = gather_statistics(candidates, truth, Bins(32, 3))
     assert disagreement(alike).amount == 0
-    assert truth_ratio(errors_about_average(alike)) is None
+    assert truth_fit(alike) is None
     assert shift(alike, reference=alike, has_truth=True).warnings == ()
     assert len(shift(alike, reference=whole, has_truth=True).warnings) == 1
 
@@ -138,8 +140,8 @@ def test_a_large_picture_is_looked_at_in_part(monkeypatch: pytest.MonkeyPatch) -
     whole = shift_of(list(candidates), truth, table)
     monkeypatch.setattr("ensir.shift.PIXELS", 64 * 16)
     part = shift_of(list(candidates), truth, table)
-    assert part.truth != whole.truth
-    assert part.truth == pytest.approx(whole.truth, rel=0.1)  # every fourth row of noise
+    assert part.truth is not None and whole.truth is not None and part.truth != whole.truth
+    assert part.truth.far == pytest.approx(whole.truth.far, rel=0.1)  # every fourth row of noise
 
 
 def test_notes_are_of_the_table_and_silent_about_the_average() -> None:
@@ -156,12 +158,13 @@ def test_notes_are_of_the_table_and_silent_about_the_average() -> None:
 
 def test_every_warning_is_one_sentence() -> None:
     far = Distances(9, 9, 9, 9)
-    found = Shift(unseen=0.5, distances=far, error=9.0, truth=2 * MOST_TRUTH)
+    doubtful = TruthFit(far=12.0, even=0.9)
+    found = Shift(unseen=0.5, distances=far, error=9.0, truth=doubtful)
     assert len(found.warnings) == 4
     for said in found.warnings:
         assert said[0].isupper() and not said.endswith(".") and "\n" not in said
-    twice = replace(found, reference_truth=2 * MOST_TRUTH)
-    assert sum("no weights help much" in said for said in twice.warnings) == 1
+    twice = replace(found, reference_truth=doubtful)
+    assert sum("the truth may not fit" in said for said in twice.warnings) == 1
 
 
 def test_of_many_candidates_no_more_is_looked_at_than_can_be_summed(
