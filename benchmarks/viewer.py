@@ -1,9 +1,12 @@
-"""How quick the viewer is in Chromium, with three 4K pictures of 8 bits side by side.
+"""How quick the page is in Chromium: the app as a visitor meets it, then a viewer of 4K pictures.
 
     python benchmarks/viewer.py [--pictures 3] [--size 3840x2160]
 
-Frames are counted while the picture is moved by keys, one step a frame. Chromium draws with the
-processor here, as on a machine without a graphics card. The table is Markdown.
+The app: from the start of the server, its imports done, to the first picture; from a click to the
+table and the histogram of its pixel; from another bin width to the new maps of 1280 x 720 pixels.
+The viewer: three pictures of 8 bits side by side. Frames are counted while the picture is moved by
+keys, one step a frame. Chromium draws with the processor here, as on a machine without a graphics
+card. Each row has its limit and the table is Markdown; of clicks, the median and the worst.
 """
 
 from __future__ import annotations
@@ -17,13 +20,15 @@ from pathlib import Path
 
 import ensir.ui  # isort: skip - before Gradio
 import gradio as gr
+import numpy as np
 import torch
-from playwright.sync_api import Locator, Page, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, sync_playwright
 from torch.nn.functional import interpolate
 
+import ensir.ui.app
 from ensir.ensemble.levels import levels_of
-from ensir.images import read_image
-from ensir.ui.example import PICTURE
+from ensir.images import encode_png, read_image
+from ensir.ui.example import PICTURE, RESTORERS
 from ensir.ui.pictures import shown
 from ensir.ui.theme import theme
 from ensir.ui.viewer import Layer, ViewerValue, viewer
@@ -35,7 +40,10 @@ CHROMIUM = next(
 )
 SECONDS = 2.0  # of panning
 HOVERS = 100
+CLICKS = 9
+WIDTHS = 4  # bin widths from 16 on, each a step wider
 WAIT = 120_000  # milliseconds
+HD = (1280, 720)
 
 PAN = """async (frame, milliseconds) => {
   const keys = ["ArrowRight", "ArrowDown", "ArrowLeft", "ArrowUp"];
@@ -72,6 +80,110 @@ HOVER = """async (frame, count) => {
   }
   return times;
 }"""
+
+
+# From an action to what it changes on the page, each in milliseconds: the page is asked at every
+# frame, and a frame more is given for the drawing.
+CHANGED = """async ([act, ...watched]) => {
+  const told = (script) => new Function(`return ${script}`)();
+  const before = watched.map(told);
+  const times = watched.map(() => NaN);
+  const begun = performance.now();
+  new Function(act)();
+  while (times.some(Number.isNaN) && performance.now() - begun < 60000) {
+    await new Promise(requestAnimationFrame);
+    watched.forEach((script, place) => {
+      if (Number.isNaN(times[place]) && told(script) !== before[place]) {
+        times[place] = performance.now() - begun;
+      }
+    });
+  }
+  return times;
+}"""
+CLICK = """
+const frame = document.querySelector("#viewer .frame");
+const box = frame.getBoundingClientRect();
+const at = { clientX: box.left + box.width * ACROSS, clientY: box.top + box.height / 2 };
+const options = { ...at, pointerId: 1, pointerType: "mouse", button: 0, bubbles: true };
+frame.setPointerCapture = () => {};
+for (const kind of ["pointerdown", "pointerup"]) {
+  frame.dispatchEvent(new PointerEvent(kind, options));
+}
+"""
+WIDER = """
+const slider = document.querySelector("input[aria-label^='range slider for Bin width']");
+slider.value = Number(slider.value) + 8;
+for (const kind of ["input", "change"]) slider.dispatchEvent(new Event(kind, { bubbles: true }));
+"""
+TABLE = "document.querySelector('#pixel-table').textContent"
+HISTOGRAM = "document.querySelector('#histogram').innerHTML"
+# Of the maps in the gallery, the last; its address once it is drawn.
+LAST_MAP = """[...document.querySelectorAll("#maps .grid-container img")]
+  .map((one) => one.complete && one.naturalWidth ? one.src : "").at(-1) || undefined"""
+
+
+def in_the_app(browser: Browser) -> list[tuple[str, str, str]]:
+    """What a visitor waits for in the app, by name, measured and wanted."""
+    rows = []
+    begun = time.perf_counter()
+    address = ensir.ui.launch(wait=False)
+    started = time.perf_counter() - begun
+    page = browser.new_page(viewport={"width": 1440, "height": 1400}, reduced_motion="reduce")
+    page.set_default_timeout(WAIT)
+    page.goto(address, wait_until="domcontentloaded")
+    page.locator('#viewer .panel[data-shown="input"]').wait_for()
+    first = time.perf_counter() - begun
+    rows.append(("start to first picture, s", f"{first:.2f} (server {started:.2f})", "3"))
+    page.locator('#viewer .panel[data-shown="largest weight"]').wait_for()
+    rows += hover_rows(page.locator("#viewer .frame").first)
+    clicks = [
+        page.evaluate(
+            CHANGED, [CLICK.replace("ACROSS", f"{0.2 + 0.06 * turn:.2f}"), TABLE, HISTOGRAM]
+        )
+        for turn in range(CLICKS)
+    ]
+    rows.append(("click to table, ms", of_turns([one[0] for one in clicks]), "200"))
+    rows.append(("click to histogram, ms", of_turns([one[1] for one in clicks]), "500"))
+    fuse_candidates(page)
+    wider = [page.evaluate(CHANGED, [WIDER, LAST_MAP])[0] for _ in range(WIDTHS)]
+    size = "{} x {}".format(*HD)
+    rows.append((f"another bin width to new maps of {size}, ms", of_turns(wider), "500"))
+    page.close()
+    gr.close_all(verbose=False)
+    return rows
+
+
+def fuse_candidates(page: Page) -> None:
+    """Three candidates of ours are uploaded and fused by the sample's weights."""
+    files = [
+        {"name": f"{name}.png", "mimeType": "image/png", "buffer": encode_png(picture)}
+        for name, picture in zip(RESTORERS, pictures(len(RESTORERS), *HD), strict=True)
+    ]
+    page.get_by_label("My own candidates").click()
+    page.locator("#own-candidates input[type=file]").set_input_files(files)
+    page.locator("#note").get_by_text("New input").wait_for()
+    page.locator("#run").click()
+    page.locator("#note").get_by_text("New input").wait_for(state="detached")
+    page.locator('#viewer .panel[data-shown="average"]').wait_for()
+    page.wait_for_timeout(3000)  # until everything that follows from it is there
+
+
+def of_turns(milliseconds: list[float]) -> str:
+    """The median and the worst."""
+    return f"{np.median(milliseconds):.0f} ({max(milliseconds):.0f})"
+
+
+def hover_rows(frame: Locator) -> list[tuple[str, str, str]]:
+    times = frame.evaluate(HOVER, HOVERS)
+    return [
+        (
+            f"hover to {name}, ms",
+            f"{statistics.median(one[part] for one in times):.1f} "
+            f"({max(one[part] for one in times):.1f})",
+            limit,
+        )
+        for name, part, limit in (("numbers", 0, "16"), ("frame drawn", 1, ""))
+    ]
 
 
 def pictures(count: int, width: int, height: int) -> list[torch.Tensor]:
@@ -128,16 +240,17 @@ def frames_a_second(page: Page, frame: Locator, *keys: str) -> float:
     return 1000 / statistics.mean(frame.evaluate(PAN, 1000 * SECONDS))
 
 
-def measure(page: Page, tensors: list[torch.Tensor]) -> list[tuple[str, str]]:
+def of_large_pictures(page: Page, tensors: list[torch.Tensor]) -> list[tuple[str, str, str]]:
+    """What the viewer takes for pictures of this size, by name, measured and wanted."""
     count = len(tensors)
     rows = []
     begun = time.perf_counter()
     value_of(tensors)
-    rows.append(("encode the PNGs, s", f"{time.perf_counter() - begun:.2f}"))
-    rows.append(("click to all panels drawn, s", f"{seconds_to_show(page, count):.2f}"))
+    rows.append(("encode the PNGs, s", f"{time.perf_counter() - begun:.2f}", ""))
+    rows.append(("click to all panels drawn, s", f"{seconds_to_show(page, count):.2f}", "3"))
     page.locator("#hide").click()
     page.locator(".nothing").wait_for()
-    rows.append(("the same again, s", f"{seconds_to_show(page, count):.2f}"))
+    rows.append(("the same again, s", f"{seconds_to_show(page, count):.2f}", ""))
     frame = page.locator(".frame").first
     for name, keys in (
         ("a quarter", ("o", "-", "-")),
@@ -145,19 +258,15 @@ def measure(page: Page, tensors: list[torch.Tensor]) -> list[tuple[str, str]]:
         ("4x", ("o", "+", "+")),
         ("32x with numbers", ("o", *"+++++")),
     ):
-        rows.append((f"panning at {name}, frames/s", f"{frames_a_second(page, frame, *keys):.0f}"))
+        frames = frames_a_second(page, frame, *keys)
+        rows.append((f"panning at {name}, frames/s", f"{frames:.0f}", "30"))
     page.keyboard.press("0")
     page.wait_for_timeout(1500)
     begun = time.perf_counter()
     page.keyboard.press("a")
     page.locator(".statistics tbody tr").nth(count - 1).wait_for()
-    rows.append(("statistics of all pixels, s", f"{time.perf_counter() - begun:.2f}"))
-    times = frame.evaluate(HOVER, HOVERS)
-    for name, part in (("numbers", 0), ("frame drawn", 1)):
-        middle = statistics.median(pair[part] for pair in times)
-        worst = max(pair[part] for pair in times)
-        rows.append((f"hover to {name}, ms (worst)", f"{middle:.1f} ({worst:.1f})"))
-    return rows
+    rows.append(("statistics of all pixels, s", f"{time.perf_counter() - begun:.2f}", ""))
+    return rows + hover_rows(frame)
 
 
 def main() -> None:
@@ -168,19 +277,24 @@ def main() -> None:
     width, height = map(int, arguments.size.split("x"))
     Path(os.environ["GRADIO_TEMP_DIR"]).mkdir(parents=True, exist_ok=True)
     tensors = pictures(arguments.pictures, width, height)
-    app, address = serve(tensors)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        print_table("the app", in_the_app(browser))
+        app, address = serve(tensors)
         page = browser.new_page(viewport={"width": 1600, "height": 1000})
         page.set_default_timeout(WAIT)
         page.goto(address, wait_until="domcontentloaded")
         page.locator(".nothing").wait_for()
-        rows = measure(page, tensors)
+        rows = of_large_pictures(page, tensors)
+        print_table(f"{arguments.pictures} panels of {width} x {height}", rows)
         browser.close()
-    app.close(verbose=False)
-    print(f"{arguments.pictures} panels of {width}x{height}\n\n| step | |\n| --- | ---: |")
+        app.close(verbose=False)
+
+
+def print_table(name: str, rows: list[tuple[str, str, str]]) -> None:
+    print(f"\n| {name} | measured | at most, frames at least |\n| --- | ---: | ---: |")
     for row in rows:
-        print(f"| {row[0]} | {row[1]} |")
+        print(f"| {' | '.join(row)} |", flush=True)
 
 
 if __name__ == "__main__":
