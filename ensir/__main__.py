@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from ensir import __version__, commands
+from ensir.answers import printable
 from ensir.errors import InputError
 from ensir.files import shown_name
 from ensir.progress import OnProgress
@@ -78,8 +79,9 @@ COMMANDS: dict[str, Command] = {
                 "reference",
                 type=Path,
                 metavar="REFERENCE",
-                help="a folder with gt and one folder for each candidate (16 bits count as the "
-                "nearest of 8, grey as three equal colours), or a file of fit, merge or reference",
+                help="a folder, or a zip of it, with gt and one folder for each candidate (16 bits "
+                "count as the nearest of 8, grey as three equal colours), or a file of fit, merge "
+                "or reference",
             ),
             CANDIDATES,
             argument(
@@ -238,9 +240,12 @@ COMMANDS: dict[str, Command] = {
         ),
     ),
     "show": Command(
-        "say what a table or a statistics file is and holds",
+        "say what a table, a statistics file or a workspace is and holds",
         commands.show,
-        (argument("file", type=Path, metavar="TABLE", help="a table or a statistics file"), NAMES),
+        (
+            argument("file", type=Path, metavar="FILE", help="a table, statistics or a workspace"),
+            NAMES,
+        ),
     ),
     "convert": Command(
         "turn a released .pth table into .safetensors, or back",
@@ -428,7 +433,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             answer = COMMANDS[chosen.command].run(chosen, on_progress)
         print(answer.json() if chosen.json else answer.text(), flush=True)
     except InputError as error:
-        print("ensir:", " ".join(str(error).split()), file=sys.stderr)
+        print("ensir:", printable(" ".join(str(error).split())), file=sys.stderr)
         return BAD_INPUT
     except BrokenPipeError:  # the reader, `head` for example, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

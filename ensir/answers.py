@@ -38,6 +38,15 @@ class Answer:
         )
 
 
+def printable(text: str) -> str:
+    r"""The text with escapes for what does not print, but moves a terminal's cursor for example.
+
+    >>> print(printable("rain\x1b[2J\u202e"))
+    rain\x1b[2J\u202e
+    """
+    return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)
+
+
 def plain(value: object) -> object:
     """The value in the types that JSON knows.
 
@@ -84,4 +93,4 @@ def _words(value: object) -> str:
         return ", ".join(f"{name.replace('_', ' ')} {_words(one)}" for name, one in value.items())
     if isinstance(value, list | tuple):
         return ", ".join(map(_words, value))
-    return str(value)
+    return printable(str(value))

@@ -1,8 +1,4 @@
-"""A bin set as SVG: the ground truth in it, the mixture fitted to it, and one pixel's values.
-
-Text and lines have the colour of the page around (currentColor), light or dark; whatever is named
-by a user is escaped.
-"""
+"""A bin set as SVG: the ground truth in it, the mixture fitted to it, and one pixel's values."""
 
 from __future__ import annotations
 
@@ -15,18 +11,16 @@ from torch import Tensor
 from ensir.comparison import FUSED, TRUTH
 from ensir.ensemble.mixture import VARIANCE_FLOOR, Mixture
 from ensir.inspection import BinSetInspection, PixelInspection
+from ensir.level_axes import HEADROOM, LEFT, PLOT_WIDTH, WIDTH, svg, text, x_axis, y_axis
 from ensir.limits import LEVELS
 from ensir.palettes import candidate_colours
 from ensir.probe import bin_set_words
 
-WIDTH, HEIGHT = 440, 250  # of the drawing, in units that the page scales
-LEFT, RIGHT, TOP, BOTTOM = 52, 12, 12, 46  # room around the plot
-PLOT_WIDTH, PLOT_HEIGHT = WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM
+HEIGHT, TOP, BOTTOM = 250, 12, 46  # of the drawing, and room above and below the plot
+PLOT_HEIGHT = HEIGHT - TOP - BOTTOM
 AXIS = TOP + PLOT_HEIGHT  # where shares are 0
 STEPS_A_LEVEL = 4  # points of a curve
 MARGIN = 4  # levels beside what is shown
-HEADROOM = 1.08
-MOST_TICKS = 7
 # Shapes of marks about the origin, one for each of palettes.CANDIDATE_COLOURS.
 MARKS = (
     "M-5 0A5 5 0 1 0 5 0A5 5 0 1 0-5 0Z",
@@ -46,12 +40,17 @@ def pixel_svg(pixel: PixelInspection, channel: int) -> str:
     """One channel's bin set of a pixel, with the pixel's values on the axis."""
     if not pixel.bin_sets:
         return _note("Averaging needs no bin sets.", "Choose a reference to see one.")
-    here = {name: values[channel] for name, values in pixel.values.items()}
-    return bin_set_svg(pixel.bin_sets[channel], here)
+    return bin_set_svg(pixel.bin_sets[channel], marks_of(pixel, channel))
+
+
+def marks_of(pixel: PixelInspection, channel: int) -> dict[str, float]:
+    """The values of a pixel that are marked on the axis, by picture."""
+    marked = (*pixel.candidate_names, FUSED, TRUTH)
+    return {name: values[channel] for name, values in pixel.values.items() if name in marked}
 
 
 def bin_set_svg(bin_set: BinSetInspection, values: Mapping[str, float] | None = None) -> str:
-    """The ground truth in a bin set and its mixture, with a pixel's `values` by picture, 0..255.
+    """The ground truth in a bin set and its mixture, with the `marks_of` a pixel.
 
     Bars: share of the reference pixels at each level. Dashed: each candidate's Gaussian before the
     fit, times its first weight. Solid: after it, over their sum. On the axis: candidates, fused (a
@@ -60,10 +59,8 @@ def bin_set_svg(bin_set: BinSetInspection, values: Mapping[str, float] | None = 
     if bin_set.histogram is None:
         return _note("This table came without its statistics.", "Load them to see the histogram.")
     names = list(bin_set.ranges)
-    marks = {
-        name: value for name, value in (values or {}).items() if name in {*names, FUSED, TRUTH}
-    }
-    low, high = _shown_levels(bin_set, marks.values())
+    marks = values or {}
+    low, high = shown_levels(bin_set, marks.values())
     total = sum(bin_set.histogram)
     share = [count / max(total, 1) for count in bin_set.histogram]
     levels = torch.linspace(low, high, (high - low) * STEPS_A_LEVEL + 1, dtype=torch.float64)
@@ -100,22 +97,24 @@ def bin_set_svg(bin_set: BinSetInspection, values: Mapping[str, float] | None = 
     empty = (
         ""
         if total
-        else _text(
+        else text(
             LEFT + PLOT_WIDTH / 2,
             TOP + PLOT_HEIGHT / 2,
             "No reference pixel fell into this bin set.",
             13,
         )
     )
-    axes = _x_axis(low, high, x_scale) + _y_axis(top, y_scale)
+    axes = x_axis(low, high, AXIS, "ground truth level") + y_axis(top, AXIS, PLOT_HEIGHT)
     on_axis = "".join(
         _mark(name, value, LEFT + (value - low) * x_scale, names) for name, value in marks.items()
     )
     title = f"Ground truth in a bin set of {bin_set.channel}"
-    return _svg(title, _description(bin_set, marks), axes + inside + empty + on_axis)
+    return svg(
+        "bin-set", HEIGHT, title, _description(bin_set, marks), axes + inside + empty + on_axis
+    )
 
 
-def _shown_levels(bin_set: BinSetInspection, values: Iterable[float]) -> tuple[int, int]:
+def shown_levels(bin_set: BinSetInspection, values: Iterable[float]) -> tuple[int, int]:
     """From before the first to after the last level with a pixel, of a bin, or of a value."""
     occupied = [level for level, count in enumerate(bin_set.histogram or []) if count]
     bounds = [level for ends in bin_set.ranges.values() for level in ends]
@@ -165,43 +164,6 @@ def _mark(name: str, value: float, x: float, names: Sequence[str]) -> str:
     )
 
 
-def _x_axis(low: int, high: int, x_scale: float) -> str:
-    step = next(step for step in (1, 2, 5, 10, 20, 50) if (high - low) / step <= MOST_TICKS)
-    ticks = "".join(
-        f'<path stroke="currentColor" d="M{LEFT + (level - low) * x_scale:.1f} {AXIS}v4"/>'
-        + _text(LEFT + (level - low) * x_scale, AXIS + 21, str(level))
-        for level in range(-(-max(low, 0) // step) * step, min(high, LEVELS - 1) + 1, step)
-    )
-    line = f'<path stroke="currentColor" stroke-opacity=".6" d="M{LEFT} {AXIS}h{PLOT_WIDTH}"/>'
-    return line + ticks + _text(LEFT + PLOT_WIDTH / 2, HEIGHT - 8, "ground truth level", 12)
-
-
-def _y_axis(top: float, y_scale: float) -> str:
-    step = next(
-        size * 10.0**power
-        for power in range(-6, 2)
-        for size in (1, 2, 5)
-        if top / (size * 10.0**power) <= 5
-    )
-    ticks = ""
-    for number in range(int(top / step) + 1):
-        y = AXIS - number * step * y_scale
-        ticks += (
-            f'<path stroke="currentColor" stroke-opacity=".15" d="M{LEFT} {y:.1f}h{PLOT_WIDTH}"/>'
-            + _text(LEFT - 5, y + 4, f"{100 * number * step:g}%", anchor="end")
-        )
-    middle = TOP + PLOT_HEIGHT / 2
-    label = _text(0, 0, "share of pixels", 12)
-    return f'{ticks}<g transform="translate(12 {middle}) rotate(-90)">{label}</g>'
-
-
-def _text(x: float, y: float, text: str, size: int = 11, anchor: str = "middle") -> str:
-    return (
-        f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size}" text-anchor="{anchor}">'
-        f"{escape(text)}</text>"
-    )
-
-
 def _description(bin_set: BinSetInspection, marks: Mapping[str, float]) -> str:
     """What a sighted reader takes from the drawing, in words."""
     said = [bin_set_words(bin_set)]
@@ -224,15 +186,7 @@ def _component(mixture: Mixture, place: int) -> str:
 
 
 def _note(*lines: str) -> str:
-    text = "".join(
-        _text(WIDTH / 2, HEIGHT / 2 + 20 * place, line, 14) for place, line in enumerate(lines)
+    said = "".join(
+        text(WIDTH / 2, HEIGHT / 2 + 20 * place, line, 14) for place, line in enumerate(lines)
     )
-    return _svg("No bin set to draw", " ".join(lines), text)
-
-
-def _svg(title: str, description: str, inside: str) -> str:
-    return (
-        f'<svg class="bin-set" role="img" viewBox="0 0 {WIDTH} {HEIGHT}" width="100%" '
-        'xmlns="http://www.w3.org/2000/svg" fill="currentColor" font-family="inherit">'
-        f"<title>{escape(title)}</title><desc>{escape(description)}</desc>{inside}</svg>"
-    )
+    return svg("bin-set", HEIGHT, "No bin set to draw", " ".join(lines), said)

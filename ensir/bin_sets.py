@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ensir.comparison import CHANNELS, FUSED, Comparison
+from ensir.ensemble.levels import levels_of
 from ensir.ensemble.lookup_table import LookupTable, Origin
 from ensir.errors import InputError
 from ensir.inspection import origin_words
@@ -56,10 +57,10 @@ class Occurring:
 
 # What a list can be sorted by, the largest first; what is not known comes last.
 SORTED_BY: dict[str, Callable[[Occurring, LookupTable, int], Tensor]] = {
+    "share of the error": lambda found, table, channel: _squared_errors(found),
     "pixels": lambda found, table, channel: found.pixels,
     "reference pixels": lambda found, table, channel: _of_rows(table.count, table, found, channel),
     "error": lambda found, table, channel: _squared_errors(found) / found.pixels,
-    "share of the error": lambda found, table, channel: _squared_errors(found),
     "expected error": lambda found, table, channel: _of_rows(
         _expected_errors(table), table, found, channel
     ),
@@ -119,6 +120,37 @@ def pixels_of(comparison: Comparison, channel: int, number: int) -> Tensor:
     _check_channel(channel)
     bands = (Band(comparison, rows) for rows in comparison.bands())
     return torch.cat([band.bin_sets(channel) == number for band in bands])
+
+
+def levels_in(comparison: Comparison, channel: int, number: int) -> dict[str, Tensor]:
+    """How many pixels of a bin set have each level in each candidate, by name, (256,) int64."""
+    table = _table(comparison)
+    _check_channel(channel)
+    lower = (table.bins.bins_of(torch.tensor(number)) * table.bins.width).tolist()
+    counts = {name: torch.zeros(LEVELS, dtype=torch.int64) for name in comparison.candidates}
+    for rows in comparison.bands():
+        # Each level against the ends of its bin: many times as fast as the numbers of all bin sets.
+        planes = [levels_of(one[channel, rows]) for one in comparison.candidates.values()]
+        inside = torch.ones_like(planes[0], dtype=torch.bool)
+        for plane, low in zip(planes, lower, strict=True):
+            highest = min(low + table.bins.width, LEVELS) - 1
+            inside.logical_and_(plane >= low).logical_and_(plane <= highest)
+        places = inside.flatten().nonzero().flatten()
+        for of_candidate, plane in zip(counts.values(), planes, strict=True):
+            of_candidate += torch.bincount(plane.flatten().take(places), minlength=LEVELS)
+    return counts
+
+
+def sortable_by(comparison: Comparison) -> list[str]:
+    """The keys of SORTED_BY that there are numbers for; the first is what costs most."""
+    table = _table(comparison)
+    is_missing = {
+        "error": comparison.truth is None,
+        "share of the error": comparison.truth is None,
+        "reference pixels": bool((table.count < 0).all()),
+        "expected error": table.expected_error is None,
+    }
+    return [key for key in SORTED_BY if not is_missing.get(key)]
 
 
 def thumbnails(comparison: Comparison, channel: int, numbers: Sequence[int]) -> Tensor:

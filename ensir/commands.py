@@ -18,6 +18,7 @@ from ensir.progress import OnProgress
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from ensir.ensemble.lookup_table import LookupTable
     from ensir.reference_set import ReferencePictures, ReferenceStatistics
     from ensir.restorers import Restorer
 
@@ -39,7 +40,7 @@ def fit(given: Namespace, on_progress: OnProgress) -> Answer:
 
     choices = {name: getattr(given, name) for name in FIT_CHOICES}
     statistics = given.reference
-    if given.reference.is_dir():
+    if _holds_pictures(given.reference):
         statistics = given.output.with_suffix(".statistics" + OWN)
         unfinished = given.output.with_suffix(UNFINISHED)
         gathered = _gathered(given, unfinished, on_progress)
@@ -78,7 +79,7 @@ def fuse(given: Namespace, on_progress: OnProgress) -> Answer:
     from ensir.weight_files import weights_bytes
 
     table = read_table(given.table, given.names)
-    known = {} if given.reference is None else _known_of(given.reference, table.candidate_names)
+    known = {} if given.reference is None else _known_of(given.reference, table)
     _check_order(given.pictures, table.candidate_names)
     pairs = list(zip(table.candidate_names, given.pictures, strict=True))
     taken = take_in(dict(pairs), crop=given.crop)
@@ -154,12 +155,15 @@ def league(given: Namespace, on_progress: OnProgress) -> Answer:
 
 
 def show(given: Namespace, on_progress: OnProgress) -> Answer:
-    """Says what a table or a statistics file is and holds."""
+    """Says what a table, a statistics file or a workspace is and holds."""
     from ensir.ensemble.lookup_table import LookupTable
     from ensir.summaries import about_statistics, about_table
     from ensir.table_files import TABLE_FORMAT, is_released_table, read_reference
     from ensir.tensor_files import format_of, read_file
+    from ensir.workspaces import FORMAT, about_workspace, is_workspace, read_workspace
 
+    if is_workspace(given.file):
+        return Answer({"format": FORMAT, **about_workspace(read_workspace(given.file))})
     found = read_reference(given.file, given.names)
     if not isinstance(found, LookupTable):
         form = format_of(read_file(given.file), shown_name(given.file))
@@ -385,7 +389,10 @@ def _gathered(
     Wrong choices are refused before it is read. The sums so far are in `unfinished`.
     """
     if not given.candidates:
-        there = sorted(path.name for path in given.reference.iterdir() if path.is_dir())
+        from ensir.picture_folders import picture_folders
+
+        folders = picture_folders(given.reference)
+        there = [] if folders is None else sorted(folders.folders)
         raise InputError(
             f"{shown_name(given.reference)} holds {', '.join(there) or 'no folders'}: "
             "say by --candidates which are those of candidates, in the order of the table"
@@ -413,16 +420,17 @@ def _gathered(
     )
 
 
-def _known_of(path: Path, candidates: Sequence[str]) -> dict[str, Any]:
+def _known_of(path: Path, table: LookupTable) -> dict[str, Any]:
     """What `shift_of` takes of a reference set: its sums, and how far its pictures lie apart."""
-    from ensir.disagreement import TOLERATED, tolerated_by
     from ensir.reference_set import ReferencePictures
     from ensir.statistics_files import read_gathered
+    from ensir.tolerance import tolerance_of
 
-    found = read_gathered(path).of_candidates(candidates)
+    found = read_gathered(path).of_candidates(table.candidate_names)
     if isinstance(found, ReferencePictures):
-        return {"reference": found.total.statistics, "tolerated": tolerated_by(found)}
-    return {"reference": found.statistics, "tolerated": TOLERATED}
+        tolerance = tolerance_of(found, table.bins.width)
+        return {"reference": found.total.statistics, "tolerance": tolerance}
+    return {"reference": found.statistics}
 
 
 def _reference_pictures(
@@ -433,7 +441,7 @@ def _reference_pictures(
     from ensir.reference_set import GROUND_TRUTH, ReferencePictures
     from ensir.statistics_files import read_gathered
 
-    if path.is_dir():
+    if _holds_pictures(path):
         if not candidates:
             raise InputError(
                 f"{shown_name(path)} is a folder: say by --candidates which of its folders, "
@@ -447,6 +455,13 @@ def _reference_pictures(
             "others again: use the folder, and -o to keep them apart"
         )
     return found.of_candidates(candidates) if candidates else found
+
+
+def _holds_pictures(path: Path) -> bool:
+    """Whether a reference set is given as pictures: a folder, or a zip of one."""
+    from ensir.zip_members import is_zip
+
+    return path.is_dir() or is_zip(path)
 
 
 def _check_device(name: str) -> None:

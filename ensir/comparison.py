@@ -27,6 +27,7 @@ from ensir.limits import MOST_CANDIDATES
 from ensir.metrics import SMALLEST_SSIM_SIDE, psnr, ssim
 from ensir.progress import OnProgress
 from ensir.reference_set import ReferenceStatistics
+from ensir.tolerance import FIXED, Tolerance
 
 CHANNELS = ("red", "green", "blue")
 # Pictures and maps of our own; a candidate of such a name could not be told from them.
@@ -56,6 +57,9 @@ class Comparison:
     fusion: Fusion
     averaged: Fusion
     soft: bool = False  # weights between bin centres are interpolated
+    # What the weights came from, as it was given: at any width, of more candidates perhaps.
+    reference: ReferenceStatistics | LookupTable | None = None
+    tolerance: Tolerance = FIXED  # what is usual for the reference set: the warnings go by it
     # What the reference set does not cover of this picture, a sentence each.
     warnings: tuple[str, ...] = ()
     # PSNR and SSIM of `scored` by name, each computed when first asked for.
@@ -111,6 +115,7 @@ def compare(
     method: str = "em",
     trust: float | None = None,
     soft: bool = False,
+    tolerance: Tolerance = FIXED,
     on_progress: OnProgress | None = None,
 ) -> Comparison:
     """Fuses candidates (3, H, W) uint8 or uint16 by name, with weights from `reference`.
@@ -118,7 +123,9 @@ def compare(
     Statistics are fitted at `bin_width`, for these candidates alone; a table is taken as it is,
     and the candidates in its order; without either they are averaged. Progress is that of the fit.
     What candidates of a whole number of times its size were made of, and its transparency, are
-    enlarged by bicubic interpolation. Raises InputError where sizes or names do not fit.
+    enlarged by bicubic interpolation. The tolerance is what its warnings go by.
+
+    Raises InputError where sizes or names do not fit.
     """
     check_names(candidates)
     size = next(iter(candidates.values())).shape[1:]
@@ -155,6 +162,7 @@ def compare(
         method=method,
         trust=trust,
         soft=soft,
+        tolerance=tolerance,
         on_progress=on_progress,
     )
 
@@ -167,6 +175,7 @@ def fuse_again(
     method: str,
     trust: float | None = None,
     soft: bool = False,
+    tolerance: Tolerance = FIXED,
     on_progress: OnProgress | None = None,
 ) -> Comparison:
     """The same candidates fused with other weights; the scores of what stays are kept.
@@ -191,6 +200,8 @@ def fuse_again(
             fits=fits,
             fusion=comparison.averaged if table is None else table.fuse(candidates, soft=soft),
             soft=soft,
+            reference=reference,
+            tolerance=tolerance,
             known_scores=kept,
         )
     )
@@ -200,6 +211,16 @@ def with_truth(comparison: Comparison, truth: Tensor) -> Comparison:
     """The same comparison held against another ground truth, (3, H, W) uint8 or uint16."""
     require_one_size({**comparison.candidates, TRUTH: truth})
     return _warned(replace(comparison, truth=truth, known_scores={}))
+
+
+def is_same_picture(one: Comparison, other: Comparison) -> bool:
+    """Whether two results are of one picture: they share an input, a truth or a candidate."""
+    given = [{INPUT: it.degraded, TRUTH: it.truth, **it.candidates} for it in (one, other)]
+    pairs = [(picture, given[1].get(name)) for name, picture in given[0].items()]
+    return any(
+        a is not None and b is not None and a.dtype == b.dtype and torch.equal(a, b)
+        for a, b in pairs
+    )
 
 
 def check_names(candidates: Collection[str]) -> None:

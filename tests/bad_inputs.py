@@ -29,6 +29,7 @@ from ensir.statistics_files import STATISTICS_FORMAT, statistics_bytes
 from ensir.table_files import TABLE_FORMAT, table_bytes
 from ensir.tensor_files import pack, unpack
 from tests.conftest import make_pictures, make_statistics
+from tests.zips import zip_of
 
 HEIGHT, WIDTH = 36, 30
 PICTURES = make_pictures(seed=4, members=3, height=HEIGHT, width=WIDTH)
@@ -362,6 +363,29 @@ BAD_SETS_OF_PICTURES = (
         lambda: candidates("A.png", "weight of A.png"),
         None,
         r"a candidate cannot be called 'weight of A' here: rename it",
+    ),
+    BadInput(
+        "a zip of several pictures of each model",
+        (Role.CANDIDATES,),
+        lambda: {"rain.zip": zip_of({f"{name}/{it}.png": b"" for name in "AB" for it in "01"})},
+        None,
+        r"rain\.zip has several pictures in A, but one of each model is fused at a time: leave "
+        r"one, or fit a table to all of them",
+    ),
+    BadInput(
+        "a zip whose names lead out of it",
+        (Role.CANDIDATES,),
+        lambda: {"rain.zip": zip_of({"..\\..\\A.png": b"", "B.png": b""})},
+        None,
+        r"rain\.zip holds a file with an odd name, '[.A-Za-z\\]+': use letters, digits and "
+        r"folders only, and make the zip again",
+    ),
+    BadInput(
+        "a zip cut off",
+        (Role.CANDIDATES,),
+        lambda: {"rain.zip": cut(zip_of({"A.png": picture(), "B.png": picture()}))},
+        None,
+        r"rain\.zip ends early: the file is cut off: make the zip again",
     ),
     BadInput(
         "a ground truth of another size",

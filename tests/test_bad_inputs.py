@@ -228,6 +228,9 @@ def called(event: Event, values: dict[str, Any], events: ModuleType) -> object:
         "x": 0,
         "y": 0,
         "channel": "green",
+        "map_opacity": 100,
+        "sort_by": None,
+        "before": None,
         **values,
     }
     taken = list(inspect.signature(event).parameters)

@@ -13,14 +13,17 @@ from ensir.bin_sets import (
     SORTED_BY,
     THUMBNAIL_SIDE,
     bin_sets,
+    levels_in,
     occurring,
     pixels_of,
+    sortable_by,
     thumbnails,
 )
-from ensir.comparison import Comparison, compare, fuse_again
+from ensir.comparison import Comparison, compare, fuse_again, statistics_of_truth
+from ensir.ensemble.levels import in_depth
 from ensir.ensemble.lookup_table import Origin
 from ensir.errors import InputError
-from ensir.inspection import origin_words
+from ensir.inspection import inspect_pixel, origin_words
 from tests.conftest import make_pictures, make_statistics
 
 CANDIDATES, GROUND_TRUTH = make_pictures(seed=31, members=3, height=70, width=50, contrast=25)
@@ -129,6 +132,46 @@ def test_the_pixels_of_a_bin_set_are_where_its_bins_are(compared: Comparison) ->
     assert not pixels_of(compared, 0, 511).any()
 
 
+@pytest.mark.parametrize("depth", [torch.uint8, torch.uint16])
+def test_the_levels_of_the_candidates_in_a_bin_set_are_those_that_numpy_counts(
+    depth: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named = {name: in_depth(one, depth) for name, one in ABC.items()}
+    compared = compare(named, reference=REFERENCE, bin_width=WIDTH)
+    monkeypatch.setattr("ensir.comparison.PIXELS_AT_ONCE", 9 * 50)
+    for channel in (0, 2):
+        numbers = numbers_of(channel)
+        for number in (*np.unique(numbers)[::5].tolist(), 8**3 - 1):  # the last one is empty here
+            found = levels_in(compared, channel, number)
+            assert list(found) == list("ABC")
+            for counts, candidate in zip(found.values(), CANDIDATES, strict=True):
+                inside = candidate[channel].numpy()[numbers == number]
+                assert np.array_equal(counts.numpy(), np.bincount(inside, minlength=256))
+
+
+def test_the_last_bin_of_a_width_that_does_not_divide_256_has_all_its_levels() -> None:
+    white = {name: torch.full((3, 4, 4), 255, dtype=torch.uint8) for name in "AB"}
+    by_truth = statistics_of_truth(white, white["A"], 96)
+    compared = compare(white, reference=by_truth, bin_width=96)
+    number = inspect_pixel(compared, 0, 0).bin_sets[0].number
+    assert all(counts[255] == 16 for counts in levels_in(compared, 0, number).values())
+
+
+def test_a_list_is_sorted_by_what_is_known_and_by_cost_first(compared: Comparison) -> None:
+    assert sortable_by(compared) == list(SORTED_BY)
+    assert sortable_by(compared)[0] == "share of the error"
+    blind = sortable_by(replace(compared, truth=None))
+    assert blind[0] == "pixels" and not {"error", "share of the error"} & set(blind)
+    assert compared.table is not None
+    silent = replace(
+        compared.table, count=torch.full_like(compared.table.count, -1), expected_error=None
+    )
+    by_table = fuse_again(compared, reference=silent, bin_width=WIDTH, method="em")
+    left_out = {"reference pixels", "expected error"}
+    assert set(sortable_by(by_table)) == set(SORTED_BY) - left_out
+    assert all(bin_sets(by_table, 0, key, most=1) for key in sortable_by(by_table))
+
+
 def test_a_small_picture_is_its_own_thumbnail(compared: Comparison) -> None:
     listed = [one.number for one in bin_sets(compared, 1, most=4)]
     small = thumbnails(compared, 1, [listed[2], listed[0], 511, listed[2]])
@@ -200,7 +243,9 @@ def test_a_table_that_says_no_counts_and_errors_is_listed_too(compared: Comparis
 
 
 def test_what_there_is_not_is_refused(compared: Comparison) -> None:
-    with pytest.raises(InputError, match=r"sorted by pixels, .*; got 'name': choose one"):
+    with pytest.raises(
+        InputError, match=r"sorted by share of the error, .*; got 'name': choose one"
+    ):
         bin_sets(compared, 0, "name")
     with pytest.raises(InputError, match=r"got \['pixels'\]"):
         bin_sets(compared, 0, ["pixels"])
@@ -211,5 +256,11 @@ def test_what_there_is_not_is_refused(compared: Comparison) -> None:
             ask(compared, 3)
     with pytest.raises(InputError, match="a channel is 0 to 2"):
         pixels_of(compared, -1, 0)
+    with pytest.raises(InputError, match="a channel is 0 to 2"):
+        levels_in(compared, 3, 0)
+    with pytest.raises(InputError, match="the candidates are averaged"):
+        levels_in(compare(ABC), 0, 0)
+    with pytest.raises(InputError, match="the candidates are averaged"):
+        sortable_by(compare(ABC))
     with pytest.raises(InputError, match="a channel is 0 to 2"):
         thumbnails(compared, 5, [1])

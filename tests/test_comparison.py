@@ -15,6 +15,7 @@ from ensir.comparison import (
     check_names,
     compare,
     fuse_again,
+    is_same_picture,
     scores,
     statistics_of_truth,
     with_truth,
@@ -223,3 +224,18 @@ def test_weights_of_the_fusion_add_up_to_one(compared: Comparison) -> None:
     total = compared.fusion.weights.sum(0)
     assert math.isclose(float(total.min()), 1, abs_tol=EXACT)
     assert math.isclose(float(total.max()), 1, abs_tol=EXACT)
+
+
+def test_two_results_are_of_one_picture_if_they_share_an_input_a_truth_or_a_candidate() -> None:
+    restored = compare(ABC, degraded=CANDIDATES[1], truth=GROUND_TRUTH)
+    other = {name: picture.flip(-1) for name, picture in ABC.items()}
+    assert is_same_picture(restored, restored)
+    assert is_same_picture(restored, compare(other, truth=GROUND_TRUTH.clone()))
+    assert is_same_picture(restored, compare(other, degraded=CANDIDATES[1].clone()))
+    assert is_same_picture(restored, compare({**other, "B": ABC["B"]}))
+    assert not is_same_picture(restored, compare(other, truth=GROUND_TRUTH.flip(-1)))
+    assert not is_same_picture(restored, compare({"D": ABC["A"], "E": ABC["B"]}))
+    smaller = {name: picture[:, :20] for name, picture in ABC.items()}
+    assert not is_same_picture(restored, compare(smaller))
+    deep = {name: in_depth(picture, torch.uint16) for name, picture in ABC.items()}
+    assert not is_same_picture(restored, compare(deep))

@@ -104,7 +104,7 @@ def test_the_ensemble_imports_torch_errors_limits_and_itself() -> None:
             compiled = place(path).startswith("ensemble/kernels/")
             allowed = (
                 name.split(".")[0] in {"torch", *sys.stdlib_module_names}
-                or (compiled and name.split(".")[0] in {"numba", "numpy"})
+                or (compiled and name.split(".")[0] in {"numba", "numpy", "triton"})
                 or name in {"ensir.errors", "ensir.limits"}
                 or name.startswith("ensir.ensemble")
                 or (place(path), name) in STATED_EXCEPTIONS
@@ -114,13 +114,14 @@ def test_the_ensemble_imports_torch_errors_limits_and_itself() -> None:
     assert not at_fault
 
 
-def test_numba_is_imported_by_compiled_kernels_alone() -> None:
+@pytest.mark.parametrize("compiler, kernels", [("numba", "cpu_"), ("triton", "cuda")])
+def test_compilers_are_imported_by_compiled_kernels_alone(compiler: str, kernels: str) -> None:
     users = {
         place(path)
         for path in modules()
-        if any(name.split(".")[0] == "numba" for name in imported(path))
+        if any(name.split(".")[0] == compiler for name in imported(path))
     }
-    assert users and all(user.startswith("ensemble/kernels/cpu_") for user in users)
+    assert users and all(user.startswith(f"ensemble/kernels/{kernels}") for user in users)
 
 
 def test_the_upward_import_stands_inside_a_function() -> None:

@@ -1,4 +1,5 @@
 import json
+import shutil
 import subprocess
 import sys
 from argparse import Namespace
@@ -20,6 +21,7 @@ from ensir import (
     write_statistics,
 )
 from ensir.__main__ import COMMANDS, main
+from ensir.comparison import compare
 from ensir.ensemble.bin_statistics import gather_statistics
 from ensir.ensemble.bins import Bins
 from ensir.ensemble.levels import in_depth, levels_of
@@ -30,6 +32,8 @@ from ensir.restorers.mprnet import DERAINING, MPRNet
 from ensir.restorers.registry import entry_of
 from ensir.restorers.self_ensemble import SelfEnsemble
 from ensir.restorers.weights import load_weights
+from ensir.settings import Settings
+from ensir.workspaces import write_workspace
 from tests.conftest import make_pictures
 from tests.restorers.test_mprnet import VALUES, golden_weights, layouts, needs_golden
 
@@ -146,6 +150,17 @@ def assert_same_but_for_its_statistics(one: Path, other: Path) -> None:
         assert torch.equal(getattr(first, field), getattr(second, field))
 
 
+def test_fit_takes_a_zip_of_the_folder(folder: Path, ask: Ask, refused: Refused) -> None:
+    beside = folder.parent
+    zipped = shutil.make_archive(str(folder), "zip", beside, "rain")
+    for reference, output in ((folder, "folder"), (zipped, "zip")):
+        ask("fit", reference, "--candidates", *NAMES, "-o", beside / f"{output}.safetensors")
+    made = [(beside / f"{name}.safetensors").read_bytes() for name in ("folder", "zip")]
+    assert made[0] == made[1]
+    said = refused("fit", zipped, "-o", beside / "new.safetensors")
+    assert said.startswith("ensir: rain.zip holds A, B, C, gt: say by --candidates")
+
+
 @pytest.mark.parametrize("method", ["em", "published"])
 def test_a_refit_in_wider_bins_equals_a_fit_from_the_pictures(
     folder: Path, ask: Ask, method: str
@@ -260,6 +275,21 @@ def test_show_says_what_a_table_and_its_statistics_hold(
     assert found["cells"]["enough_pixels"] == said["cells"]["fitted"]
     assert found["cells"]["too_few_pixels"] == said["cells"]["prior"]
     assert found["pixels"] == said["pixels"] == 4 * 36 * 30
+
+
+def test_show_says_what_a_workspace_holds(folder: Path, table: Path, ask: Ask) -> None:
+    candidates, truth = ReferenceSet(folder, NAMES)[0]
+    named = dict(zip(NAMES, candidates, strict=True))
+    comparison = compare(named, truth=truth, reference=read_table(table))
+    settings = Settings(
+        *("denoising", 25, (), False, "file", 32, "em", 1, False),
+        *("weight", "all", 100, None, "green", 3, 4),
+    )
+    write_workspace(comparison, settings, folder / "workspace.zip")
+    said = ask("show", folder / "workspace.zip")
+    assert (said["format"], said["candidates"]) == ("ensir workspace 1", list(NAMES))
+    assert (said["weights_from"], said["reference_set"]) == ("a table", "rain")
+    assert (said["bits"], said["ground_truth"], said["x"], said["y"]) == (8, True, 3, 4)
 
 
 def test_a_sparse_table_counts_the_cells_that_it_does_not_store(folder: Path, ask: Ask) -> None:

@@ -8,13 +8,13 @@ import torch
 from torch import Tensor
 
 from ensir.comparison import CHANNELS, Comparison
-from ensir.ensemble.levels import WHITE
+from ensir.ensemble.levels import levels_of
 from ensir.errors import InputError
+from ensir.images import on_white
 from ensir.maps.band import Band
+from ensir.maps.blend import blended, in_grey
 from ensir.maps.kinds import MAPS, MapKind, Needs, Of
 from ensir.maps.scales import Categories, Scale, of_candidates
-
-ROWS_AT_ONCE = 256  # of a blend, whose sums take four times the room of the pictures
 
 
 @dataclass(frozen=True)
@@ -81,15 +81,22 @@ def map_values(comparison: Comparison, *wanted: Layer) -> list[Tensor]:
 
 def scale_of(comparison: Comparison, layer: Layer) -> Scale | Categories:
     """What the colours of a map say."""
-    return MAPS[layer.kind].scale or of_candidates(tuple(comparison.candidates))
+    kind = MAPS[layer.kind]
+    return kind.scale or of_candidates(tuple(comparison.candidates), kind.undecided)
 
 
-def map_picture(comparison: Comparison, layer: Layer, of_map: Tensor) -> Tensor:
-    """The values of a map in their colours, (3, H, W) uint8."""
+def map_picture(comparison: Comparison, layer: Layer, of_map: Tensor, opacity: float = 1) -> Tensor:
+    """The values of a map in their colours, (3, H, W) uint8.
+
+    Below an `opacity` of 1 the fused picture is seen through them, in grey.
+    """
     scale = scale_of(comparison, layer)
     picture = torch.empty(3, *of_map.shape[-2:], dtype=torch.uint8)
     for rows in comparison.bands():
-        picture[:, rows] = scale.picture(of_map[..., rows, :])
+        colours = scale.picture(of_map[..., rows, :])
+        if opacity != 1:
+            colours = blended(colours, in_grey(_fused(comparison, rows)), opacity)
+        picture[:, rows] = colours
     return picture
 
 
@@ -103,33 +110,16 @@ def summary(comparison: Comparison, layer: Layer, of_map: Tensor) -> str:
         said = f"{mean:,.0f}" if abs(mean) >= 1000 else f"{mean:.3g}"
         return f"mean {said.replace('-', '−')}"
     share = torch.bincount(of_map.flatten().int(), minlength=len(scale.names)) / of_map.numel()
-    return ", ".join(
-        f"{name} {part:.1%}" for name, part in zip(scale.names, share.tolist(), strict=True)
+    parts = [f"{name} {part:.1%}" for name, part in zip(scale.names, share.tolist(), strict=True)]
+    return ", ".join(part for part in parts if not part.endswith(" 0.0%"))
+
+
+def _fused(comparison: Comparison, rows: slice) -> Tensor:
+    """Rows of the fused picture as a screen shows it, (3, rows, W) uint8."""
+    alpha = comparison.alpha
+    return on_white(
+        levels_of(comparison.fusion.image[:, rows]), None if alpha is None else alpha[rows]
     )
-
-
-def blended(over: Tensor, picture: Tensor, opacity: float) -> Tensor:
-    """A map over a picture, both (3, H, W) uint8: the picture at opacity 0, the map at 1.
-
-    >>> map_colour, grey = torch.full((3, 1, 1), 200).byte(), torch.full((3, 1, 1), 100).byte()
-    >>> blended(map_colour, grey, opacity=0.25).flatten().tolist()
-    [125, 125, 125]
-    """
-    if over.shape != picture.shape or over.dtype != torch.uint8 or picture.dtype != torch.uint8:
-        raise InputError(
-            "a map and the picture under it are uint8 (3, H, W) of one size, got "
-            f"{over.dtype} {tuple(over.shape)} and {picture.dtype} {tuple(picture.shape)}"
-        )
-    if not 0 <= opacity <= 1:
-        raise InputError(f"an opacity is a number from 0 to 1, got {opacity!r:.40}")
-    share = round(opacity * WHITE)  # in integers: several times as fast
-    mixed = torch.empty_like(picture)
-    for part, map_part, under in zip(
-        *(one.split(ROWS_AT_ONCE, dim=1) for one in (mixed, over, picture)), strict=True
-    ):
-        sums = map_part.int().mul_(share).add_(under.int().mul_(WHITE - share)).add_(WHITE // 2)
-        part.copy_(sums.div_(WHITE, rounding_mode="floor"))
-    return mixed
 
 
 def _named(comparison: Comparison, kind: MapKind) -> tuple[str, ...]:

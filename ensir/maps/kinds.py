@@ -45,6 +45,7 @@ class MapKind:
     needs: Needs = Needs.NOTHING
     all_channels: str = MEAN_OF_CHANNELS  # what is shown where no channel is chosen
     mixed: bool = False  # the values are colours already, (3, H, W) from 0 to 255
+    undecided: str = ""  # what the place after the last candidate stands for, if for anything
 
 
 MAPS: dict[str, MapKind] = {
@@ -64,9 +65,10 @@ MAPS: dict[str, MapKind] = {
     ),
     "largest weight": MapKind(
         "largest weight",
-        "The model with the largest weight; of equal ones the first.",
+        "The model with the largest weight; none where another has as much.",
         values.largest_weight,
         None,
+        undecided="equal weights",
     ),
     "mixed colours": MapKind(
         "colours mixed by the weights",

@@ -27,6 +27,7 @@ LARGEST_SHOWN_DISAGREEMENT = 32
 MOST_SHOWN_PIXELS = 1_000_000  # of a bin set
 LARGEST_SHOWN_WEIGHT_GAIN = 0.5
 UNKNOWN = 128  # a grey that is in no colour table
+NOBODY = "#B4B4B4"  # lighter than every candidate's colour
 
 
 @dataclass(frozen=True)
@@ -92,9 +93,11 @@ class Categories:
         return levels_of(values) if values.ndim == 3 else coloured_places(values, self.colours)
 
 
-def of_candidates(names: Sequence[str]) -> Categories:
-    """The candidates in their own colours."""
-    return Categories(tuple(names), tuple(candidate_colours(len(names))))
+def of_candidates(names: Sequence[str], undecided: str = "") -> Categories:
+    """The candidates in their own colours, and in grey what stands for none of them, if given."""
+    last = [(undecided, NOBODY)] if undecided else []
+    pairs = [*zip(names, candidate_colours(len(names)), strict=True), *last]
+    return Categories(tuple(name for name, _ in pairs), tuple(colour for _, colour in pairs))
 
 
 def _ends(largest: float, *between: float) -> tuple[tuple[float, str], ...]:
@@ -148,7 +151,7 @@ PIXELS = Scale(
         (1_000, "1,000"),
         (10_000, "10,000"),
         (100_000, "100,000"),
-        (MOST_SHOWN_PIXELS, "1 million or more"),
+        (MOST_SHOWN_PIXELS, "1M or more"),
     ),
     logarithmic=True,
 )

@@ -33,10 +33,11 @@ def weight_gain(band: Band, of: str, channel: int | None) -> Tensor:
 
 
 def largest_weight(band: Band, of: str, channel: int | None) -> Tensor:
-    """The place of the candidate with the largest weight; of equal ones the first."""
+    """The place of the candidate with the largest weight; M where another has as much."""
     first, *others = (weights.mean(0) for weights in band.weights_of(channel))
     largest, places = first.clone(), torch.zeros_like(first, dtype=torch.uint8)
     for place, weights in enumerate(others, start=1):
+        places[weights == largest] = len(others) + 1
         places[weights > largest] = place
         torch.maximum(largest, weights, out=largest)
     return places

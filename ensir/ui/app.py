@@ -15,9 +15,11 @@ from ensir.decoding_worker import DecodingWorker
 from ensir.ensemble import kernels
 from ensir.errors import InputError
 from ensir.images import decode_with
-from ensir.limits import EXIT_SECONDS, MOST_PICTURE_BYTES, OWN_MACHINE, PUBLIC_DEMO, Profile
+from ensir.limits import EXIT_SECONDS, MOST_UPLOAD_BYTES, OWN_MACHINE, PUBLIC_DEMO, Profile
 from ensir.ui.api import add_api
 from ensir.ui.compare_page import compare_page
+from ensir.ui.fit_events import FUSE_TAB
+from ensir.ui.fit_page import fit_page
 from ensir.ui.gate import Gate, address_of
 from ensir.ui.inputs import GuardedBlocks
 from ensir.ui.learn import learn_panel
@@ -46,9 +48,11 @@ def build_app() -> gr.Blocks:
     """The app, ready to be launched."""
     with GuardedBlocks(title=TITLE, analytics_enabled=False, fill_width=True) as app:
         gr.Markdown(ABOUT, elem_id="title")
-        with gr.Tabs(elem_id="pages"):
-            with gr.Tab("Fuse and inspect"):
-                compare_page()
+        with gr.Tabs(elem_id="pages") as tabs:
+            with gr.Tab("Fuse and inspect", id=FUSE_TAB):
+                page = compare_page(app)
+            with gr.Tab("Fit"):
+                fit_page(tabs, page)
             with gr.Tab("Learn"):
                 learn_panel()
         for event in app.fns.values():
@@ -125,7 +129,7 @@ def _serve(app: gr.Blocks, port: int | None, *, wait: bool) -> str:
         prevent_thread_lock=not wait,
         share=False,
         quiet=not wait,
-        max_file_size=MOST_PICTURE_BYTES,
+        max_file_size=MOST_UPLOAD_BYTES,  # a workspace; a picture has a limit of its own
         allowed_paths=[],
         show_error=False,
         enable_monitoring=False,

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import gradio as gr
 from gradio.components import Component
 
 from ensir.ui import views
 from ensir.ui.base_models import ONE_AT_A_TIME
-from ensir.ui.downloads import DOWNLOADS, MAPS_LABEL, maps_file
+from ensir.ui.choosing import wire_choosing
+from ensir.ui.downloads import (
+    DOWNLOADS,
+    MAPS_LABEL,
+    WORKSPACE_LABEL,
+    maps_file,
+    workspace_file,
+)
 from ensir.ui.errors import say_input_errors
 from ensir.ui.events import (
     OWN,
+    WORKSPACE,
     on_begin,
     on_degrade,
     on_estimate,
@@ -34,14 +43,17 @@ from ensir.ui.inspecting import (
     on_changed,
     on_channel,
     on_inspect,
-    on_map_channel,
+    on_map_look,
     on_maps,
     on_pick,
     on_replay,
+    on_sort,
     on_want,
 )
+from ensir.ui.links import COPY, LABEL_AGAIN, on_arrive, on_copy, on_linked
 from ensir.ui.reference import FILE, OWN_TRUTH
 from ensir.ui.results_panel import GREEN, Results, results_panel
+from ensir.ui.workspace import on_open
 
 # Gradio's own button downloads what it held before the click.
 HAND_OVER = """
@@ -60,11 +72,19 @@ QUICK = {"trigger_mode": "always_last", "show_progress": "hidden"}
 SHOWN = {**QUICK, "concurrency_id": "result"}
 
 
-def compare_page() -> gr.State:
-    """Lays out the page inside the Blocks being built, and wires its events.
+@dataclass(frozen=True)
+class Page:
+    """What other tabs need of this one, to bring it weights of theirs."""
 
-    Returns the state that holds the comparison looked at.
-    """
+    comparison: gr.State  # what is looked at
+    inputs: Inputs
+    given: gr.State  # counts inputs: those that were not fused yet wait for the button
+    fused_inputs: gr.State  # the count when they were fused last
+    refit_after: Callable[[Callable[..., object]], object]  # an event, such as `button.click`
+
+
+def compare_page(app: gr.Blocks) -> Page:
+    """Lays out the page inside the app being built, and wires its events."""
     opened = example()
     # No time to live: it would put the example in the place of a comparison still looked at.
     # Gradio frees it an hour after the tab is closed.
@@ -77,17 +97,18 @@ def compare_page() -> gr.State:
     highlight = gr.State(None)  # the path of the mask of a bin set
     numbers = gr.State(tuple(it.number for it in views.listed_bin_sets(opened, GREEN)))
     _wire_inputs(inputs)
-    _wire_fusing(inputs, results, comparison, highlight, numbers)
+    fusing = _wire_fusing(app, inputs, results, comparison, highlight, numbers)
     _wire_inspecting(results, comparison, highlight, numbers)
     _wire_downloads(results, comparison)
-    return comparison
+    _wire_keeping(inputs, results, comparison)
+    return Page(comparison, inputs, *fusing)
 
 
 def _wire_inputs(inputs: Inputs) -> None:
     """What changes the left column alone."""
     task, picture, degrade = inputs.task, inputs.picture, inputs.degrade
     of_task = [inputs.restorers, inputs.strength, degrade]
-    task.change(on_task, [task, picture, degrade], of_task, queue=False)
+    task.input(on_task, [task, picture, degrade], of_task, queue=False)
     degrade.change(on_degrade, [task, degrade], inputs.strength, queue=False)
     gr.on(
         [picture.upload, picture.clear],
@@ -105,20 +126,25 @@ def _wire_inputs(inputs: Inputs) -> None:
         show_progress="hidden",
         trigger_mode="always_last",
     )
-    groups = [inputs.restore_group, inputs.own_group, inputs.run]
+    groups = [inputs.restore_group, inputs.own_group, inputs.workspace_group]
+    groups += [inputs.run, inputs.run_row, inputs.crop, inputs.truth_panel]
     inputs.start.change(_shown_groups, inputs.start, groups, queue=False)
     fields = [inputs.file, inputs.truth_panel]
     inputs.source.change(_shown_fields, inputs.source, fields, queue=False)
 
 
 def _wire_fusing(
+    app: gr.Blocks,
     inputs: Inputs,
     results: Results,
     comparison: gr.State,
     highlight: gr.State,
     numbers: gr.State,
-) -> None:
-    """What makes a new result."""
+) -> tuple[gr.State, gr.State, Callable[[Callable[..., object]], object]]:
+    """What makes a new result.
+
+    Returns the counts of inputs, and what lets an event fuse again with other weights.
+    """
     # Inputs are counted: those that were not fused yet wait for the button.
     given, fused_inputs = gr.State(0), gr.State(0)
     fused_with = gr.State(None)  # where the weights of the last run came from
@@ -126,7 +152,8 @@ def _wire_fusing(
         *(comparison, results.viewer, highlight),
         *(results.map_kind, results.maps, results.map_legend),
         *(results.score_table, inputs.note, results.x, results.y, *results.inspected),
-        *(results.changed, results.bin_sets, numbers),
+        *(results.changed, results.bin_sets, numbers, results.sort_by, results.bin_sets_help),
+        results.map_opacity,
     ]
     weights_and_view = [*inputs.weights, *results.view]
     for event in (
@@ -148,7 +175,7 @@ def _wire_fusing(
         begin(on_begin, about, [inputs.stop, inputs.truth], queue=False)
         job = begin(
             on_run,
-            [*inputs.to_run, given, *weights_and_view],
+            [*inputs.to_run, given, *weights_and_view, comparison],
             [*fused, results.candidates, fused_inputs, fused_with],
             show_progress_on=[inputs.note],
             concurrency_id=ONE_AT_A_TIME,
@@ -162,6 +189,40 @@ def _wire_fusing(
         )
         job.then(lambda: gr.update(interactive=False), None, inputs.stop, queue=False)
         jobs.append(job)
+    # What an address asks for is a run of its own, and shows the channel that it names.
+    link = gr.State(None)
+    chosen = _chosen(inputs, results)
+    app.load(
+        on_arrive,
+        given,
+        [
+            *(link, inputs.link_note, inputs.note, given),
+            *(inputs.start, inputs.picture, inputs.truth, *chosen),
+        ],
+        show_progress="hidden",  # and queued: only then the page hears that the link has changed
+    )
+    link.change(lambda: gr.update(interactive=True), None, inputs.stop, queue=False)
+    arrived = link.change(
+        on_linked,
+        [link, inputs.picture, inputs.truth, given],
+        [*fused, results.candidates, fused_inputs, fused_with, results.channel],
+        show_progress_on=[inputs.note],
+        concurrency_id=ONE_AT_A_TIME,
+    )
+    arrived.then(lambda: gr.update(interactive=False), None, inputs.stop, queue=False)
+    jobs.append(arrived)
+    inputs.workspace.upload(
+        on_open,
+        [inputs.workspace, given],
+        [
+            *(*fused, results.candidates, fused_inputs, fused_with),
+            *(inputs.start, inputs.picture, inputs.truth, inputs.own_files, inputs.workspace),
+            *(inputs.file, results.channel, *chosen),
+        ],
+        show_progress_on=[inputs.note],
+        concurrency_id="result",
+        cancels=jobs,
+    )
     inputs.stop.click(
         lambda: gr.update(interactive=False), None, inputs.stop, cancels=jobs, queue=False
     )
@@ -175,7 +236,7 @@ def _wire_fusing(
     there = [comparison, given, fused_inputs]
     gr.on(
         [
-            *(inputs.bin_width.change, inputs.trust.input, inputs.soft.input),
+            *(inputs.bin_width.input, inputs.trust.input, inputs.soft.input),
             *(inputs.source.select, inputs.file.upload),
         ],
         on_refit,
@@ -187,30 +248,38 @@ def _wire_fusing(
     )
     inputs.truth.upload(on_truth, [*there, inputs.truth, *weights_and_view], **refitted)
 
+    def refit(event: Callable[..., object]) -> object:
+        return event(on_refit, [*there, *weights_and_view], **refitted)
+
+    wire_choosing(inputs, comparison, given, fused_inputs, refit)
+    return given, fused_inputs, refit
+
 
 def _wire_inspecting(
     results: Results, comparison: gr.State, highlight: gr.State, numbers: gr.State
 ) -> None:
     """What looks at the result there is."""
-    x, y, channel, map_channel = results.x, results.y, results.channel, results.map_channel
+    x, y, channel = results.x, results.y, results.channel
+    map_look = [results.map_channel, results.map_opacity]
     inspected = [*results.inspected, results.changed]
-    results.viewer.want(
-        on_want, [comparison, map_channel, x, y, highlight], results.viewer, **SHOWN
-    )
+    results.viewer.want(on_want, [comparison, *map_look, x, y, highlight], results.viewer, **SHOWN)
     results.viewer.pick(on_pick, [comparison, channel], [x, y, *inspected], **QUICK)
     gr.on(
         [x.submit, y.submit, x.blur, y.blur],
         on_inspect,
-        [comparison, map_channel, x, y, channel, highlight],
+        [comparison, *map_look, x, y, channel, highlight, results.pixel_table],
         [results.viewer, *inspected],
         **SHOWN,
     )
     # Also when a bin set of another channel was chosen in the table.
     channel.change(
         on_channel,
-        [comparison, x, y, channel],
+        [comparison, x, y, channel, results.sort_by],
         [*inspected, results.bin_sets, numbers],
         **QUICK,
+    )
+    results.sort_by.input(
+        on_sort, [comparison, channel, results.sort_by], [results.bin_sets, numbers], **QUICK
     )
     gr.on(
         [results.changed.input, results.changed_value.input],
@@ -220,22 +289,23 @@ def _wire_inspecting(
         **QUICK,
     )
     maps = [results.maps, results.map_legend]
-    results.map_kind.input(on_maps, [comparison, results.map_kind, map_channel], maps, **QUICK)
-    map_channel.input(
-        on_map_channel,
-        [comparison, results.map_kind, map_channel, x, y, highlight],
+    results.map_kind.input(on_maps, [comparison, results.map_kind, *map_look], maps, **QUICK)
+    gr.on(
+        [results.map_channel.input, results.map_opacity.input],
+        on_map_look,
+        [comparison, results.map_kind, *map_look, x, y, highlight],
         [*maps, results.viewer],
         **SHOWN,
     )
     results.bin_sets.select(
         on_bin_set,
-        [comparison, channel, map_channel, numbers],
+        [comparison, channel, *map_look, numbers],
         [results.viewer, highlight, x, y, *inspected],
         **SHOWN,
     )
     results.explorer.pick(
         on_cell,
-        [comparison, map_channel],
+        [comparison, *map_look],
         [results.viewer, highlight, x, y, channel, *inspected],
         **SHOWN,
     )
@@ -248,14 +318,41 @@ def _wire_downloads(results: Results, comparison: gr.State) -> None:
     for button, file, (label, make) in zip(
         results.downloads, results.kept, DOWNLOADS.items(), strict=True
     ):
-        _wire_download(button, label, say_input_errors(make), [comparison], file)
-    of_maps = [comparison, results.map_kind, results.map_channel]
-    _wire_download(
+        hand_over(button, label, say_input_errors(make), [comparison], file)
+    of_maps = [comparison, results.map_kind, results.map_channel, results.map_opacity]
+    hand_over(
         results.map_download, MAPS_LABEL, say_input_errors(maps_file), of_maps, results.kept_maps
     )
 
 
-def _wire_download(
+def _wire_keeping(inputs: Inputs, results: Results, comparison: gr.State) -> None:
+    """What brings a visitor back: a workspace, and a link."""
+    settings = [*inputs.own_settings, *inputs.weights, *results.view]
+    hand_over(
+        results.save,
+        WORKSPACE_LABEL,
+        say_input_errors(workspace_file),
+        [comparison, *settings],
+        results.kept_workspace,
+    )
+    copied = results.copy.click(
+        on_copy, [inputs.picture, *settings], results.link, show_progress="hidden", queue=False
+    )
+    copied.success(None, results.link, [results.link, results.copy], js=COPY).then(
+        None, None, results.copy, js=LABEL_AGAIN
+    )
+
+
+def _chosen(inputs: Inputs, results: Results) -> list[Component]:
+    """The fields that settings fill, in the order of `choices.chosen`."""
+    return [
+        *(inputs.task, inputs.strength, inputs.degrade, inputs.restorers, inputs.eightfold),
+        *(inputs.source, inputs.bin_width, inputs.method, inputs.trust, inputs.soft),
+        results.map_channel,
+    ]
+
+
+def hand_over(
     button: gr.Button,
     label: str,
     make: Callable[..., str],
@@ -272,9 +369,15 @@ def _wire_download(
 
 
 def _shown_groups(start: str) -> tuple[object, ...]:
-    own = start == OWN
-    label = "Fuse" if own else "Restore and fuse"
-    return gr.update(visible=not own), gr.update(visible=own), gr.update(value=label)
+    label = "Fuse" if start == OWN else "Restore and fuse"
+    return (
+        gr.update(visible=start not in (OWN, WORKSPACE)),
+        gr.update(visible=start == OWN),
+        gr.update(visible=start == WORKSPACE),
+        gr.update(value=label),
+        # A workspace opens when it is there, and brings all that it needs.
+        *[gr.update(visible=start != WORKSPACE)] * 3,
+    )
 
 
 def _shown_fields(source: str) -> tuple[object, ...]:

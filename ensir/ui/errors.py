@@ -20,6 +20,11 @@ Result = TypeVar("Result")
 
 log = logging.getLogger("ensir.ui")
 
+FULL = (
+    "there is not enough memory for this just now: take a smaller picture, fewer candidates or "
+    "wider bins"
+)
+
 
 def say_input_errors(event: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
     """Turns an InputError into its sentence on screen and anything else into an error id.
@@ -74,7 +79,9 @@ def _said() -> Iterator[None]:
         raise shown_error(error) from None
     except gr.Error:
         raise
-    except Exception:
+    except Exception as error:
+        if _is_out_of_memory(error):
+            raise shown_error(InputError(FULL)) from None
         error_id = secrets.token_hex(4)
         log.exception("error %s", error_id)
         raise gr.Error(
@@ -83,3 +90,8 @@ def _said() -> Iterator[None]:
             title="Something failed",
             print_exception=False,
         ) from None
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """Whether Python or torch could not allocate; torch says it of a CPU in words alone."""
+    return isinstance(error, MemoryError) or "can't allocate memory" in str(error)

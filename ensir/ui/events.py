@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +18,13 @@ from ensir.comparison import (
     check_names,
     compare,
     fuse_again,
+    is_same_picture,
     with_truth,
 )
 from ensir.errors import InputError
-from ensir.files import shown_name
-from ensir.images import read_image, read_picture
+from ensir.images import Stored, read_picture
 from ensir.inspection import inspect_pixel, most_disputed_pixel
-from ensir.intake import take_in
+from ensir.intake import Brought, brought, take_in
 from ensir.methods import METHODS
 from ensir.progress import OnProgress
 from ensir.restorers import depth_notes
@@ -33,14 +33,14 @@ from ensir.tasks import degraded as degraded_by
 from ensir.ui import views
 from ensir.ui.base_models import Steps, chosen_at_first, estimate_words, offered, restored
 from ensir.ui.errors import say_input_errors, told
-from ensir.ui.example import SEED, TASK, example_files
+from ensir.ui.example import SEED, TASK, example_files, example_pictures
 from ensir.ui.inspecting import NO_CANDIDATE, inspected, listed, pinned
-from ensir.ui.layers import viewer_value
-from ensir.ui.pictures import shown
-from ensir.ui.reference import FILE, reference_for
+from ensir.ui.layers import SOLID, viewer_value
+from ensir.ui.reference import FILE, reference_for, tolerance_for
 
 RESTORE = "Restore a picture"
 OWN = "My own candidates"
+WORKSPACE = "A saved workspace"
 NEW_INPUT = "New input: press the button to fuse it. What is shown still belongs to the old one."
 FIRST_MAPS = "weight"
 SOFT = "Soft look-up: weights are mixed with those of neighbouring bin sets, which are not drawn"
@@ -69,6 +69,8 @@ class View:
     x: int | None
     y: int | None
     channel: str
+    map_opacity: float = SOLID  # in percent
+    sort_by: str | None = None  # the bin sets of the list; None: by what costs most
 
 
 @say_input_errors
@@ -95,25 +97,33 @@ def on_run(
     x: int | None,
     y: int | None,
     channel: str,
+    map_opacity: float = SOLID,
+    sort_by: str | None = None,
+    before: Comparison | None = None,
     progress: gr.Progress = gr.Progress(),  # noqa: B008 - how Gradio hands it over
 ) -> Generator[object, None, None]:
     """Restores the picture, or takes the visitor's candidates, and fuses them.
 
     A picture to degrade becomes the ground truth of its noisy self; outputs that other programs
-    made of it are not of that.
+    made of it are not of that. The pixel that is looked at stays unless the result `before` was of
+    another picture.
     """
     weights = Weights(source, file, bin_width, method, trust, soft)
     degrade = degrade and start == RESTORE
-    paths = _own_candidates(own_files) if start == OWN else {INPUT: _chosen(picture)}
+    known = None if truth is None or degrade else Path(truth)
+    own = _own_candidates(own_files, known) if start == OWN else None
+    paths: dict[str, Stored] = {INPUT: _chosen(picture)} if own is None else dict(own.candidates)
     parts = [paths]
-    if truth is not None and not degrade:
+    truth_file = known if own is None else own.truth
+    if truth_file is not None:
         if start == RESTORE and task_of(task).scale > 1:
-            parts.append({TRUTH: Path(truth)})  # larger than what is restored
+            parts += [{TRUTH: truth_file}]  # larger than what is restored
         else:
-            paths[TRUTH] = Path(truth)
+            paths[TRUTH] = truth_file
     taken = [take_in(part, crop=crop) for part in parts]
     given = {name: picture for one in taken for name, picture in one.pictures.items()}
-    said, alpha = tuple(note for one in taken for note in one.notes), taken[0].alpha
+    said = () if own is None else own.notes
+    said, alpha = said + tuple(note for one in taken for note in one.notes), taken[0].alpha
     known_truth, degraded = given.pop(TRUTH, None), given.pop(INPUT, None)
     if degraded is None:
         candidates = given
@@ -140,11 +150,15 @@ def on_run(
         method=method,
         trust=trust,
         soft=soft is True,
+        tolerance=tolerance_for(source, candidates, file, bin_width),
         on_progress=_fitting(progress),
     )
+    if before is not None and not is_same_picture(before, compared):
+        x = y = None
+    view = View(map_kind, map_channel, x, y, channel, map_opacity, sort_by)
     yield gr.skip()  # a stop is heard here, before all is drawn
     yield (
-        *_fused_outputs(compared, about, View(map_kind, map_channel, x, y, channel)),
+        *fused_outputs(compared, about, view),
         views.candidate_items(compared),
         inputs,
         weights,
@@ -196,6 +210,8 @@ def on_refit(
     x: int | None,
     y: int | None,
     channel: str,
+    map_opacity: float = SOLID,
+    sort_by: str | None = None,
     progress: gr.Progress = gr.Progress(),  # noqa: B008 - as above
 ) -> object:
     """Fuses the same candidates with other weights, unless new ones wait for the button."""
@@ -209,11 +225,14 @@ def on_refit(
         method=method,
         trust=trust,
         soft=soft is True,
+        tolerance=tolerance_for(source, comparison.as_given, file, bin_width),
         on_progress=_fitting(progress),
     )
     same_order = list(again.candidates) == list(comparison.candidates)
     return (
-        *_fused_outputs(again, about, View(map_kind, map_channel, x, y, channel)),
+        *fused_outputs(
+            again, about, View(map_kind, map_channel, x, y, channel, map_opacity, sort_by)
+        ),
         gr.skip() if same_order else views.candidate_items(again),
     )
 
@@ -235,15 +254,14 @@ def on_truth(
 
 
 @say_input_errors
-def on_example(task: str, strength: float, inputs: int, event: gr.SelectData) -> tuple[object, ...]:
+def on_example(task: str, strength: float, inputs: int, event: gr.EventData) -> tuple[object, ...]:
     """Takes a picture of ours: degraded, to restore, and as it is for the ground truth."""
     files = example_files()
     (index,) = told(event, index=int)
     if index not in range(len(files)):
         raise InputError(f"an example is one of {len(files)}: choose it again")
-    truth = clean(read_image(files[index]), task)
-    picture = degraded_by(truth, task, strength, SEED)
-    return RESTORE, shown(picture), shown(truth), False, inputs + 1, views.notes(NEW_INPUT)
+    picture, truth = example_pictures(files[index], task, strength)
+    return RESTORE, picture, truth, False, inputs + 1, views.notes(NEW_INPUT)
 
 
 def degrade_words(task: str) -> str:
@@ -301,27 +319,36 @@ def on_method(method: str) -> float:
     return METHODS[method].trust
 
 
-def _fused_outputs(comparison: Comparison, about: str, view: View) -> tuple[object, ...]:
+def fused_outputs(comparison: Comparison, about: str, view: View) -> tuple[object, ...]:
     """All of the page that a new result changes, in the order of `compare_page`."""
     x, y = pinned(comparison, view.x, view.y) or most_disputed_pixel(comparison)
     kinds = views.map_kinds(comparison)
     kind = view.map_kind if view.map_kind in [name for _, name in kinds] else FIRST_MAPS
     return (
         comparison,
-        viewer_value(comparison, map_channel=view.map_channel, pinned=(x, y)),
+        viewer_value(
+            comparison, map_channel=view.map_channel, opacity=view.map_opacity, pinned=(x, y)
+        ),
         None,  # nothing is highlighted
         gr.update(choices=kinds, value=kind),
-        views.map_items(comparison, kind, view.map_channel),
-        views.map_legend(comparison, kind, view.map_channel),
+        views.map_items(comparison, kind, view.map_channel, view.map_opacity),
+        views.map_legend(comparison, kind, view.map_channel, view.map_opacity),
         views.score_table(comparison),
         views.notes(
             about, *comparison.notes, *comparison.warnings, *([SOFT] if comparison.soft else [])
         ),
         x,
         y,
-        *inspected(inspect_pixel(comparison, x, y), view.channel),
+        *inspected(comparison, inspect_pixel(comparison, x, y), view.channel),
         gr.update(choices=[NO_CANDIDATE, *comparison.candidates], value=NO_CANDIDATE),
-        *listed(comparison, view.channel),
+        *listed(comparison, view.channel, view.sort_by),
+        gr.update(
+            choices=views.sort_keys(comparison),
+            value=views.sort_key(comparison, view.sort_by),
+            visible=comparison.table is not None,
+        ),
+        views.bin_sets_help(comparison),
+        view.map_opacity,
     )
 
 
@@ -351,13 +378,10 @@ def _chosen(picture: str | None) -> Path:
     return Path(picture)
 
 
-def _own_candidates(files: list[str] | None) -> dict[str, Path]:
-    """The visitor's candidates by name, in the order of their names."""
-    candidates: dict[str, Path] = {}
-    for path in sorted(map(Path, files or []), key=lambda path: path.name):
-        name = Path(shown_name(path)).stem
-        if name in candidates:
-            raise InputError(f"two candidates are called {name}: rename one")
-        candidates[name] = path
-    check_names(candidates)
-    return candidates
+def _own_candidates(files: list[str] | None, truth: Path | None) -> Brought:
+    """The visitor's candidates by name, and the ground truth, which may lie among them."""
+    own = brought([Path(file) for file in files or []])
+    check_names(own.candidates)
+    if truth is not None and own.truth is not None:
+        raise InputError("there is a ground truth among the candidates already: remove one of both")
+    return own if truth is None else replace(own, truth=truth)

@@ -8,7 +8,8 @@ from pathlib import Path
 from ensir.comparison import Comparison, compare
 from ensir.images import read_image
 from ensir.restorers import restore_with
-from ensir.tasks import TASKS, degraded
+from ensir.tasks import TASKS, clean, degraded
+from ensir.ui.pictures import shown
 from ensir.ui.reference import sample_statistics
 
 ASSETS = Path(__file__).parents[2] / "assets"
@@ -24,6 +25,12 @@ METHOD = "em"
 def example_files() -> list[Path]:
     """The pictures to try, by name."""
     return sorted(path for path in ASSETS.glob("*.png") if not path.name.startswith(NO_EXAMPLE))
+
+
+def example_pictures(path: Path, task: str, strength: float) -> tuple[str, str]:
+    """An example degraded for a task, and its ground truth: the paths of what is shown."""
+    truth = clean(read_image(path), task)
+    return shown(degraded(truth, task, strength, SEED)), shown(truth)
 
 
 @functools.cache

@@ -15,6 +15,7 @@ from ensir.ui.errors import Refusal, shown_error
 
 FOREIGN = "this file was not uploaded here: choose it again"
 UNFIT = "a field was sent a value that it cannot hold: set it again"
+UNSAID = "this event does not say what was clicked: reload the page"
 
 
 def picture_input(**options: Any) -> gr.Image:  # noqa: ANN401 - handed on to Gradio
@@ -39,8 +40,20 @@ class GuardedBlocks(gr.Blocks):
 
     Gradio itself would fetch an address before any function or component of ours is called, end
     any other path in an error without a sentence, and describe its objects where a value lacks or
-    does not fit.
+    does not fit. What an event says of itself, as a click does, it hands on as it came.
     """
+
+    async def process_api(
+        self,
+        block_fn: Any,  # noqa: ANN401
+        inputs: list[Any],
+        *others: Any,  # noqa: ANN401
+        event_data: gr.EventData | None = None,
+        **named: Any,  # noqa: ANN401
+    ) -> dict[str, Any]:
+        if block_fn.collects_event_data:
+            refuse_another_event(None if event_data is None else event_data._data)
+        return await super().process_api(block_fn, inputs, *others, event_data=event_data, **named)
 
     async def preprocess_data(self, block_fn: Any, inputs: list[Any], *others: Any) -> Any:  # noqa: ANN401
         refuse_another_number(inputs, len(block_fn.inputs))
@@ -59,6 +72,13 @@ def refuse_another_number(values: list[object], wanted: int) -> None:
         raise shown_error(
             InputError(f"{wanted} values are wanted here, got {len(values)}: send one for each")
         )
+
+
+def refuse_another_event(said: object) -> None:
+    """Refuses what an event says of itself unless it is values by name, without foreign files."""
+    if not isinstance(said, dict):
+        raise shown_error(InputError(UNSAID))
+    refuse_foreign_files(said)
 
 
 def refuse_foreign_files(value: object) -> None:

@@ -12,7 +12,8 @@ from ensir.methods import METHODS
 from ensir.tasks import TASKS
 from ensir.ui import views
 from ensir.ui.base_models import offered, tasks_here, where_words
-from ensir.ui.events import FILTERS, OWN, RESTORE, degrade_words
+from ensir.ui.choosing import choosing_row
+from ensir.ui.events import FILTERS, OWN, RESTORE, WORKSPACE, degrade_words
 from ensir.ui.example import BIN_WIDTH, METHOD, SEED, TASK, example_files
 from ensir.ui.example import RESTORERS as EXAMPLE_RESTORERS
 from ensir.ui.inputs import file_input, picture_input
@@ -22,7 +23,12 @@ from ensir.ui.reference import SAMPLE, SOURCES, reference_for
 
 EXAMPLES_HELP = '<p class="help">Or an example, degraded for the task:</p>'
 OWN_HELP = """
-<p class="help">Two or more pictures of one size, each named after the model that made it.</p>
+<p class="help">Two or more pictures of one size, each named after the model that made it, or a
+zip of them, or of a folder for each model. One named gt is the ground truth.</p>
+"""
+WORKSPACE_HELP = """
+<p class="help">A file of <b>Save workspace</b>, yours or a colleague's. It opens at once, on the
+same pictures, weights and pixel; no base model is run.</p>
 """
 METHODS_HELP = (
     "em: the paper's equations; published: its released code, quirks included; least-squares: the "
@@ -47,6 +53,8 @@ class Inputs:
     estimate: gr.HTML
     own_group: gr.Column
     own_files: gr.File
+    workspace_group: gr.Column
+    workspace: gr.File
     crop: gr.Checkbox
     truth_panel: gr.Accordion
     truth: gr.Image
@@ -55,9 +63,14 @@ class Inputs:
     bin_width: gr.Slider
     method: gr.Radio
     trust: gr.Slider
+    choose: gr.Button
+    stop_choosing: gr.Button
+    chosen: gr.HTML
     soft: gr.Checkbox
+    run_row: gr.Row
     run: gr.Button
     stop: gr.Button
+    link_note: gr.HTML
     note: gr.HTML
 
     @property
@@ -69,6 +82,11 @@ class Inputs:
         ]
 
     @property
+    def own_settings(self) -> list[gr.components.Component]:
+        """What a workspace and a link keep besides the weights and the view."""
+        return [self.task, self.strength, self.restorers, self.eightfold]
+
+    @property
     def weights(self) -> list[gr.components.Component]:
         """Where the weights come from, in the order of `events.Weights`."""
         return [self.source, self.file, self.bin_width, self.method, self.trust, self.soft]
@@ -77,7 +95,7 @@ class Inputs:
 def inputs_panel(opened: Comparison) -> Inputs:
     """Lays the column out inside the Blocks being built."""
     made: dict[str, object] = {}
-    made["start"] = gr.Radio([RESTORE, OWN], value=RESTORE, label="Start from")
+    made["start"] = gr.Radio([RESTORE, OWN, WORKSPACE], value=RESTORE, label="Start from")
     with gr.Group() as made["restore_group"]:
         made |= _restoring(opened)
     with gr.Column(visible=False) as made["own_group"]:
@@ -85,10 +103,15 @@ def inputs_panel(opened: Comparison) -> Inputs:
         made["own_files"] = file_input(
             label="Candidates",
             file_count="multiple",
-            file_types=list(PICTURE_ENDINGS),
+            file_types=[*PICTURE_ENDINGS, ".zip"],
             elem_id="own-candidates",
             height=200,
         )
+    with gr.Column(visible=False) as made["workspace_group"]:
+        made["workspace"] = file_input(
+            label="Workspace (.zip)", file_types=[".zip"], elem_id="workspace", height=160
+        )
+        gr.HTML(WORKSPACE_HELP, padding=False)
     made["crop"] = gr.Checkbox(
         label="Crop pictures of different sizes",
         info="To what all of them have, from the top left",
@@ -102,10 +125,11 @@ def inputs_panel(opened: Comparison) -> Inputs:
             height=160,
         )
     made |= _weights()
-    with gr.Row():
+    with gr.Row() as made["run_row"]:
         made["run"] = gr.Button("Restore and fuse", variant="primary", elem_id="run", scale=3)
         made["stop"] = gr.Button("Stop", elem_id="stop", scale=1, min_width=80, interactive=False)
     about = reference_for(SAMPLE, opened.candidates, opened.truth, None, BIN_WIDTH)[1]
+    made["link_note"] = gr.HTML(visible=False, elem_id="link-note", padding=False)
     made["note"] = gr.HTML(views.notes(about), elem_id="note", padding=False)
     gr.HTML(views.notes(where_words()), elem_id="device", padding=False)
     return Inputs(**{field.name: made[field.name] for field in fields(Inputs)})
@@ -188,11 +212,12 @@ def _weights() -> dict[str, object]:
         0,
         1,
         value=METHODS[METHOD].trust,
-        step=0.05,
+        step=0.01,
         label="Trust in the reference set",
         info=TRUST_HELP,
         elem_id="trust",
     )
+    choosing = choosing_row()
     soft = gr.Checkbox(
         label="Soft look-up", info="No step at the edge of a bin; slower", elem_id="soft"
     )
@@ -202,5 +227,6 @@ def _weights() -> dict[str, object]:
         "bin_width": bin_width,
         "method": method,
         "trust": trust,
+        **choosing,
         "soft": soft,
     }

@@ -29,6 +29,7 @@ MOST_WANTED = 14
 def on_want(
     comparison: Comparison,
     map_channel: str,
+    opacity: float,
     x: int | None,
     y: int | None,
     highlight: str | None,
@@ -42,40 +43,65 @@ def on_want(
         raise InputError(
             f"at most {MOST_WANTED} layers are looked at at once, got {len(names)}: show fewer"
         )
-    pin = pinned(comparison, x, y)
-    return viewer_value(comparison, names, map_channel=map_channel, pinned=pin, highlight=highlight)
+    return viewer_value(
+        comparison,
+        names,
+        map_channel=map_channel,
+        opacity=opacity,
+        pinned=pinned(comparison, x, y),
+        highlight=highlight,
+    )
 
 
 @say_input_errors
 def on_pick(comparison: Comparison, channel: str, event: gr.EventData) -> tuple[object, ...]:
     """Inspects the pixel that was pinned in the viewer."""
     x, y = _typed(getattr(event, "x", None), getattr(event, "y", None))
-    return x, y, *inspected(inspect_pixel(comparison, x, y), channel), NO_CANDIDATE
+    return x, y, *inspected(comparison, inspect_pixel(comparison, x, y), channel), NO_CANDIDATE
 
 
 @say_input_errors
 def on_inspect(
     comparison: Comparison,
     map_channel: str,
+    opacity: float,
     x: int | None,
     y: int | None,
     channel: str,
     highlight: str | None,
-) -> tuple[object, ...]:
-    """Inspects and pins the pixel whose numbers were typed."""
+    shown_table: object,
+) -> object:
+    """Inspects and pins the pixel whose numbers were typed, unless it is the one shown."""
+    if views.is_of_pixel(shown_table, x, y):
+        return gr.skip()
     pixel = inspect_pixel(comparison, *_typed(x, y))
-    pin = pinned(comparison, x, y)
-    value = viewer_value(comparison, map_channel=map_channel, pinned=pin, highlight=highlight)
-    return value, *inspected(pixel, channel), NO_CANDIDATE
+    value = viewer_value(
+        comparison,
+        map_channel=map_channel,
+        opacity=opacity,
+        pinned=pinned(comparison, x, y),
+        highlight=highlight,
+    )
+    return value, *inspected(comparison, pixel, channel), NO_CANDIDATE
 
 
 @say_input_errors
 def on_channel(
-    comparison: Comparison, x: int | None, y: int | None, channel: str
+    comparison: Comparison, x: int | None, y: int | None, channel: str, sort_by: str | None
 ) -> tuple[object, ...]:
     """Inspects the pixel in another channel, and lists the bin sets of that."""
     pixel = inspect_pixel(comparison, *_typed(x, y))
-    return *inspected(pixel, channel), NO_CANDIDATE, *listed(comparison, channel)
+    return (
+        *inspected(comparison, pixel, channel),
+        NO_CANDIDATE,
+        *listed(comparison, channel, sort_by),
+    )
+
+
+@say_input_errors
+def on_sort(comparison: Comparison, channel: str, sort_by: str | None) -> tuple[object, ...]:
+    """Lists the bin sets in another order."""
+    return listed(comparison, channel, sort_by)
 
 
 @say_input_errors
@@ -90,39 +116,47 @@ def on_changed(
     """Shows where the bin set and the weights would move if a candidate had another value."""
     x, y = _typed(x, y)
     if changed == NO_CANDIDATE:
-        return inspected(inspect_pixel(comparison, x, y), channel)
+        return inspected(comparison, inspect_pixel(comparison, x, y), channel)
     place = place_of(channel)
     pixel = what_if(comparison, x, y, place, {changed: value})
     said = f" if {changed} had {value:g}"
     return (
         views.pixel_table(pixel, place, said),
         views.sentence(pixel, place),
-        views.histogram(pixel, place),
+        views.histogram(comparison, pixel, place),
     )
 
 
 @say_input_errors
-def on_maps(comparison: Comparison, kind: str, map_channel: str) -> tuple[object, ...]:
+def on_maps(
+    comparison: Comparison, kind: str, map_channel: str, opacity: float
+) -> tuple[object, ...]:
     """Shows maps of another kind."""
     return (
-        views.map_items(comparison, kind, map_channel),
-        views.map_legend(comparison, kind, map_channel),
+        views.map_items(comparison, kind, map_channel, opacity),
+        views.map_legend(comparison, kind, map_channel, opacity),
     )
 
 
 @say_input_errors
-def on_map_channel(
+def on_map_look(
     comparison: Comparison,
     kind: str,
     map_channel: str,
+    opacity: float,
     x: int | None,
     y: int | None,
     highlight: str | None,
 ) -> tuple[object, ...]:
-    """Shows the maps of another channel, below and in the viewer."""
-    pin = pinned(comparison, x, y)
-    value = viewer_value(comparison, map_channel=map_channel, pinned=pin, highlight=highlight)
-    return *on_maps(comparison, kind, map_channel), value
+    """Shows the maps of another channel or opacity, below and in the viewer."""
+    value = viewer_value(
+        comparison,
+        map_channel=map_channel,
+        opacity=opacity,
+        pinned=pinned(comparison, x, y),
+        highlight=highlight,
+    )
+    return *on_maps(comparison, kind, map_channel, opacity), value
 
 
 @say_input_errors
@@ -130,8 +164,9 @@ def on_bin_set(
     comparison: Comparison,
     channel: str,
     map_channel: str,
+    opacity: float,
     numbers: tuple[int, ...],
-    event: gr.SelectData,
+    event: gr.EventData,
 ) -> tuple[object, ...]:
     """Highlights where a bin set lies, and inspects the first of its pixels."""
     gone = InputError("this bin set is not in the list any more: choose it again")
@@ -141,11 +176,13 @@ def on_bin_set(
     inside = pixels_of(comparison, place_of(channel), numbers[index])
     if not inside.any():  # of another channel or result than the list
         raise gone
-    return _highlighted(comparison, channel, map_channel, inside)
+    return _highlighted(comparison, channel, map_channel, opacity, inside)
 
 
 @say_input_errors
-def on_cell(comparison: Comparison, map_channel: str, event: gr.EventData) -> tuple[object, ...]:
+def on_cell(
+    comparison: Comparison, map_channel: str, opacity: float, event: gr.EventData
+) -> tuple[object, ...]:
     """Shows a bin set chosen in the table: where it lies, or, where it does not, itself alone."""
     channel, number = told(event, channel=int, number=int)
     bin_set = inspect_bin_set(_table(comparison), comparison.fits, channel, number)
@@ -154,7 +191,9 @@ def on_cell(comparison: Comparison, map_channel: str, event: gr.EventData) -> tu
         sentence = views.notes(f"{bin_set_words(bin_set)} This picture has no pixel in it.")
         unchanged = [gr.skip()] * 6  # the viewer, its highlight, x, y, the channel and the table
         return *unchanged, sentence, bin_set_svg(bin_set), NO_CANDIDATE
-    value, highlight, x, y, *rest = _highlighted(comparison, bin_set.channel, map_channel, inside)
+    value, highlight, x, y, *rest = _highlighted(
+        comparison, bin_set.channel, map_channel, opacity, inside
+    )
     return value, highlight, x, y, bin_set.channel, *rest
 
 
@@ -171,21 +210,22 @@ def on_replay(
     return replay_of(comparison, place, number), explorer_of(comparison, place, number)
 
 
-def inspected(pixel: PixelInspection, channel: str) -> tuple[object, ...]:
+def inspected(comparison: Comparison, pixel: PixelInspection, channel: str) -> tuple[object, ...]:
     """A pixel's table, its bin set in words, and the histogram of that."""
     place = place_of(channel)
     return (
         views.pixel_table(pixel, place),
         views.sentence(pixel, place),
-        views.histogram(pixel, place),
+        views.histogram(comparison, pixel, place),
     )
 
 
-def listed(comparison: Comparison, channel: str) -> tuple[object, ...]:
+def listed(comparison: Comparison, channel: str, sort_by: str | None) -> tuple[object, ...]:
     """The list of bin sets of a channel, and their numbers."""
     place = place_of(channel)
-    there = views.listed_bin_sets(comparison, place)
-    return views.bin_set_items(comparison, there, place), tuple(it.number for it in there)
+    there = views.listed_bin_sets(comparison, place, sort_by)
+    items = views.bin_set_items(comparison, there, place, sort_by)
+    return items, tuple(it.number for it in there)
 
 
 def pinned(comparison: Comparison, x: int | None, y: int | None) -> tuple[int, int] | None:
@@ -210,14 +250,16 @@ def _typed(x: int | None, y: int | None) -> tuple[int, int]:
 
 
 def _highlighted(
-    comparison: Comparison, channel: str, map_channel: str, inside: Tensor
+    comparison: Comparison, channel: str, map_channel: str, opacity: float, inside: Tensor
 ) -> tuple[object, ...]:
     """Some pixels (H, W) highlighted, and the first of them inspected."""
     y, x = (int(place) for place in inside.nonzero()[0])
     highlight = stored_mask(inside)
-    value = viewer_value(comparison, map_channel=map_channel, pinned=(x, y), highlight=highlight)
+    value = viewer_value(
+        comparison, map_channel=map_channel, opacity=opacity, pinned=(x, y), highlight=highlight
+    )
     pixel = inspect_pixel(comparison, x, y)
-    return value, highlight, x, y, *inspected(pixel, channel), NO_CANDIDATE
+    return value, highlight, x, y, *inspected(comparison, pixel, channel), NO_CANDIDATE
 
 
 def _table(comparison: Comparison) -> LookupTable:

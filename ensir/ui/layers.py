@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 import torch
 from torch import Tensor
 
 from ensir.comparison import AVERAGE, CHANNELS, FUSED, INPUT, TRUTH, Comparison
-from ensir.ensemble.levels import levels_of
+from ensir.ensemble.levels import levels_of, values_of
 from ensir.errors import InputError
 from ensir.images import on_white
 from ensir.maps import MAPS, Layer, layers, map_picture, map_values, scale_of
+from ensir.maps.blend import level_of
+from ensir.maps.export import OVER_GREY
 from ensir.maps.scales import Scale
 from ensir.ui import viewer
 from ensir.ui.pictures import shown
@@ -19,11 +21,11 @@ from ensir.ui.viewer import Legend, ViewerValue, stored_values
 
 ALL = "all three"
 MAP_CHANNELS = (ALL, *CHANNELS)
+SOLID = 100  # the opacity of maps, in percent, that lets nothing through
 WINNER = MAPS["largest weight"].title
 # Of a layer's exact numbers, sent beside its picture; of larger ones the levels alone are read.
 MOST_NUMBERS = 32 * 2**20
 STOPS = 16  # of a colour bar
-WHITE_OF_16_BITS = 65535
 
 
 def place_of(channel: str) -> int | None:
@@ -31,6 +33,13 @@ def place_of(channel: str) -> int | None:
     if channel not in MAP_CHANNELS:
         raise InputError(f"maps are of {', '.join(MAP_CHANNELS)}; got {channel!r:.80}")
     return None if channel == ALL else CHANNELS.index(channel)
+
+
+def share_of(opacity: float) -> float:
+    """An opacity in percent as a share. Raises InputError for what is none."""
+    if type(opacity) not in (int, float) or not 0 <= opacity <= SOLID:
+        raise InputError(f"an opacity is a number from 0 to 100 percent, got {opacity!r:.40}")
+    return opacity / SOLID
 
 
 def picture_names(comparison: Comparison) -> list[str]:
@@ -58,15 +67,16 @@ def viewer_value(
     looked_at: Collection[str] = (),
     *,
     map_channel: str = ALL,
+    opacity: float = SOLID,
     pinned: tuple[int, int] | None = None,
     highlight: str | None = None,
 ) -> ViewerValue:
     """All layers by name, those that are looked at with their pictures and numbers.
 
     Of the others the viewer asks when a visitor chooses one. Names that there are not are passed
-    over. `highlight` is the path of a mask.
+    over. `opacity` is that of the maps, in percent; `highlight` is the path of a mask.
     """
-    channel = place_of(map_channel)
+    channel, opacity = place_of(map_channel), share_of(opacity)
     panels = first_panels(comparison)
     reference = TRUTH if comparison.truth is not None else panels[0]
     made = {*looked_at, *panels, reference}
@@ -77,7 +87,10 @@ def viewer_value(
         size=comparison.size,
         layers=(
             *(_of_picture(comparison, name, name in made) for name in picture_names(comparison)),
-            *(_of_map(comparison, name, it, values.get(name)) for name, it in maps.items()),
+            *(
+                _of_map(comparison, name, it, values.get(name), opacity)
+                for name, it in maps.items()
+            ),
         ),
         panels=panels,
         reference=reference,
@@ -87,7 +100,9 @@ def viewer_value(
     )
 
 
-def layer_picture(comparison: Comparison, name: str, map_channel: str = ALL) -> Tensor:
+def layer_picture(
+    comparison: Comparison, name: str, map_channel: str = ALL, opacity: float = SOLID
+) -> Tensor:
     """A picture, on white, or map by name, (3, H, W) uint8. Raises InputError for another name."""
     if name in comparison.pictures:
         return on_white(levels_of(comparison.pictures[name]), comparison.alpha)
@@ -95,40 +110,53 @@ def layer_picture(comparison: Comparison, name: str, map_channel: str = ALL) -> 
     if name not in maps:
         raise InputError(f"there is no picture {name!r:.80}: choose one of the list")
     (values,) = map_values(comparison, maps[name])
-    return map_picture(comparison, maps[name], values)
+    return map_picture(comparison, maps[name], values, share_of(opacity))
 
 
-def legend_of(comparison: Comparison, layer: Layer) -> Legend:
-    """What the colours of a map mean."""
+def legend_of(comparison: Comparison, layer: Layer, opacity: float = 1) -> Legend:
+    """What the colours of a map mean, of an opacity from 0 to 1 over the fused picture."""
     scale, kind = scale_of(comparison, layer), MAPS[layer.kind]
     channel = kind.all_channels if layer.channel is None else CHANNELS[layer.channel]
     meaning = f"{kind.meaning} Of {'the ' * (layer.channel is None)}{channel}."
-    if isinstance(scale, Scale):
-        labels = tuple(said for _, said in scale.ticks)
-        return Legend(f"{meaning} In {scale.unit}.", tuple(scale.stops(STOPS)), labels)
-    return Legend(meaning, scale.colours, scale.names, is_key=True)
+    over = "" if opacity == 1 else f" {OVER_GREY}"
+    if not isinstance(scale, Scale):
+        return Legend(meaning + over, _seen(scale.colours, opacity), scale.names, is_key=True)
+    return Legend(
+        f"{meaning} In {scale.unit}.{over}",
+        _seen(scale.stops(STOPS), opacity),
+        tuple(said for _, said in scale.ticks),
+        tuple(scale.place(value) for value, _ in scale.ticks),
+    )
+
+
+def _seen(colours: Sequence[str], opacity: float) -> tuple[str, ...]:
+    """Colours as CSS, letting through what lies beneath."""
+    ending = "" if opacity == 1 else f"{level_of(opacity):02x}"
+    return tuple(colour + ending for colour in colours)
 
 
 def _of_picture(comparison: Comparison, name: str, is_made: bool) -> viewer.Layer:
-    picture = comparison.pictures[name]
-    white = WHITE_OF_16_BITS if picture.dtype == torch.uint16 else 255
     if not is_made:
-        return viewer.Layer(name, None, white=white)
+        return viewer.Layer(name, None)
+    picture = comparison.pictures[name]
     # What is on screen is rounded to 8 bits, and on white where it is transparent.
     is_itself = picture.dtype == torch.uint8 and comparison.alpha is None
+    if picture.dtype == torch.uint16:
+        picture = values_of(picture).float()  # as the engine takes it: comparable with the others
     return viewer.Layer(
         name,
         shown(layer_picture(comparison, name)),
         values=None if is_itself or picture.nbytes > MOST_NUMBERS else stored_values(picture),
-        white=white,
     )
 
 
-def _of_map(comparison: Comparison, name: str, layer: Layer, values: Tensor | None) -> viewer.Layer:
-    legend = legend_of(comparison, layer)
+def _of_map(
+    comparison: Comparison, name: str, layer: Layer, values: Tensor | None, opacity: float
+) -> viewer.Layer:
+    legend = legend_of(comparison, layer, opacity)
     if values is None:
         return viewer.Layer(name, None, kind="map", legend=legend)
-    picture = shown(map_picture(comparison, layer, values))
+    picture = shown(map_picture(comparison, layer, values, opacity))
     if legend.is_key and not MAPS[layer.kind].mixed:
         values = values.to(torch.uint8)  # places of the key, in a quarter of the room
     is_read = not MAPS[layer.kind].mixed and values.nbytes <= MOST_NUMBERS

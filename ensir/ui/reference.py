@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,19 +14,25 @@ from ensir.ensemble.lookup_table import LookupTable
 from ensir.errors import InputError, in_short
 from ensir.files import shown_name
 from ensir.published_tables import FILE_NAME
-from ensir.reference_set import ReferenceStatistics
+from ensir.reference_set import ReferencePictures, ReferenceStatistics
 from ensir.restorers.self_ensemble import BEHIND_NAME
-from ensir.statistics_files import read_statistics
+from ensir.statistics_files import is_of_pictures, read_pictures, read_statistics
 from ensir.table_files import is_released_table, read_reference
+from ensir.tolerance import FIXED, Tolerance, tolerance_of
 
 SAMPLES = Path(__file__).parents[2] / "sample_luts"
 SAMPLE_FILE = SAMPLES / "noise25_b8.statistics.safetensors"
+SUMS, PICTURES = "_b8.statistics.safetensors", "_b16.pictures.safetensors"  # ends of their names
 
 SAMPLE = "Sample statistics, 24 photographs"
 FILE = "A table or statistics file of mine"
 OWN_TRUTH = "This picture's ground truth"
 NONE = "None: average the candidates"
 SOURCES = (SAMPLE, FILE, OWN_TRUTH, NONE)
+
+NOT_APART = (
+    "Chosen by pictures left out: a sample, or a file of reference pictures, has them apart."
+)
 
 Reference = ReferenceStatistics | LookupTable | None
 
@@ -40,8 +46,28 @@ def sample_statistics() -> ReferenceStatistics:
 @functools.cache
 def samples() -> tuple[ReferenceStatistics, ...]:
     """All statistics shipped, those of our filters first."""
-    others = sorted(set(SAMPLES.glob("*.statistics.safetensors")) - {SAMPLE_FILE})
-    return (sample_statistics(), *map(read_statistics, others))
+    return (sample_statistics(), *map(read_statistics, _sample_files()[1:]))
+
+
+@functools.cache
+def sample_pictures(place: int) -> ReferencePictures:
+    """The pictures of one of the samples, each apart, in wider bins than their sum."""
+    file = _sample_files()[place]
+    return read_pictures(file.with_name(file.name.removesuffix(SUMS) + PICTURES))
+
+
+@functools.lru_cache(maxsize=16)
+def _sample_pictures_of(place: int, models: tuple[str, ...]) -> ReferencePictures:
+    return sample_pictures(place).of_candidates(models)
+
+
+@functools.lru_cache(maxsize=256)
+def _tolerance_of_sample(place: int, models: tuple[str, ...], bin_width: int) -> Tolerance:
+    return tolerance_of(_sample_pictures_of(place, models), bin_width)
+
+
+def _sample_files() -> list[Path]:
+    return [SAMPLE_FILE, *sorted(set(SAMPLES.glob(f"*{SUMS}")) - {SAMPLE_FILE})]
 
 
 def sample_words() -> str:
@@ -77,20 +103,63 @@ def reference_for(
     )
 
 
+def pictures_for(source: str, names: Collection[str], file: str | None) -> ReferencePictures | None:
+    """The reference pictures of a source of weights as these candidates see them, in their order.
+
+    None where the source has none, or has added them up.
+    """
+    if source == SAMPLE:
+        place = _place_of_sample(names)
+        return None if place is None else _sample_pictures_of(place, tuple(map(_model, names)))
+    if source == FILE and file and may_be_apart(source, file):
+        return read_pictures(file).of_candidates(list(names))
+    return None
+
+
+def may_be_apart(source: str, file: str | None) -> bool:
+    """Whether a source has reference pictures apart, of some candidates."""
+    return source == SAMPLE or (source == FILE and bool(file) and is_of_pictures(str(file)))
+
+
+def tolerance_for(
+    source: str, names: Collection[str], file: str | None, bin_width: int
+) -> Tolerance:
+    """What is usual for the reference pictures of a source, where they are known apart."""
+    if source == SAMPLE:
+        place = _place_of_sample(names)
+        models = tuple(map(_model, names))
+        return FIXED if place is None else _tolerance_of_sample(place, models, bin_width)
+    pictures = pictures_for(source, names, file)
+    return FIXED if pictures is None else tolerance_of(pictures, bin_width)
+
+
 def _sample(candidates: Mapping[str, Tensor]) -> tuple[Reference, str]:
-    # By the names of the models themselves, also where each is averaged over eight views.
-    names = {name.removesuffix(BEHIND_NAME): name for name in candidates}
-    for sample in samples():
-        if len(names) < len(candidates) or not set(names) <= set(sample.candidate_names):
-            continue
-        if set(names) == set(candidates):
-            return sample, _about(sample)
-        renamed = replace(sample.of_candidates(tuple(names)), candidate_names=tuple(candidates))
-        return renamed, f"{_about(sample)} They were gathered from the models without{BEHIND_NAME}."
-    return None, (
-        f"The samples are of other models than {in_short(list(candidates))}: these are averaged. "
-        "Take the weights from a ground truth, or from a table or statistics of these models."
-    )
+    place = _place_of_sample(candidates)
+    if place is None:
+        return None, (
+            f"The samples are of other models than {in_short(list(candidates))}: these are "
+            "averaged. Take the weights from a ground truth, or from a table or statistics of "
+            "these models."
+        )
+    sample, models = samples()[place], tuple(map(_model, candidates))
+    if set(models) == set(candidates):
+        return sample, _about(sample)
+    renamed = replace(sample.of_candidates(models), candidate_names=tuple(candidates))
+    return renamed, f"{_about(sample)} They were gathered from the models without{BEHIND_NAME}."
+
+
+def _place_of_sample(names: Collection[str]) -> int | None:
+    """Which of the samples knows all these candidates; None: none does."""
+    models = set(map(_model, names))
+    for place, sample in enumerate(samples()):
+        if len(models) == len(names) and models <= set(sample.candidate_names):
+            return place
+    return None
+
+
+def _model(name: str) -> str:
+    """The name of a model itself, also where it is averaged over eight views."""
+    return name.removesuffix(BEHIND_NAME)
 
 
 def _of_file(file: Path, candidates: tuple[str, ...]) -> tuple[Reference, str]:

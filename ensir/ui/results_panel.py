@@ -9,12 +9,13 @@ import gradio as gr
 from ensir.comparison import CHANNELS, Comparison
 from ensir.inspection import inspect_pixel, most_disputed_pixel
 from ensir.ui import views
-from ensir.ui.downloads import DOWNLOADS, MAPS_LABEL
+from ensir.ui.downloads import DOWNLOADS, MAPS_LABEL, WORKSPACE_LABEL
 from ensir.ui.em_replay import em_replay_panel, replay_of
 from ensir.ui.events import FIRST_MAPS
 from ensir.ui.inspecting import NO_CANDIDATE
-from ensir.ui.layers import ALL, MAP_CHANNELS, viewer_value
+from ensir.ui.layers import ALL, MAP_CHANNELS, SOLID, viewer_value
 from ensir.ui.league_panel import league_panel
+from ensir.ui.links import COPY_LABEL
 from ensir.ui.lut_explorer import explorer_of, lut_explorer_panel
 from ensir.ui.viewer import viewer
 
@@ -23,12 +24,8 @@ HISTOGRAM_CAPTION = """
 <p class="legend"><i class="bar"></i>ground truth of the reference set
 <i class="line dashed"></i>each candidate before the fit <i class="line"></i>after it
 <i class="line sum"></i>their sum. Marks on the axis: this pixel's candidates; | fused, ★ truth.</p>
-"""
-BIN_SETS_HELP = """
-<p class="help">The bin sets of the channel above that cost most, or hold most pixels where there
-is no ground truth: where they lie, how many pixels of this picture they hold, and the root of
-their mean squared error in levels. Choose one to see it in the viewer, and why it has its
-weights.</p>
+<p class="legend"><label><input type="checkbox" id="in-picture" checked> Below: what the candidates
+have in this bin set, in this picture</label></p>
 """
 
 
@@ -40,6 +37,10 @@ class Results:
     score_table: gr.HTML
     downloads: list[gr.Button]
     kept: list[gr.DownloadButton]
+    save: gr.Button
+    kept_workspace: gr.DownloadButton
+    copy: gr.Button
+    link: gr.Textbox
     x: gr.Number
     y: gr.Number
     channel: gr.Radio
@@ -50,12 +51,15 @@ class Results:
     changed_value: gr.Slider
     map_kind: gr.Dropdown
     map_channel: gr.Radio
+    map_opacity: gr.Slider
     map_legend: gr.HTML
     maps: gr.Gallery
     map_download: gr.Button
     kept_maps: gr.DownloadButton
     candidates: gr.Gallery
     bin_sets: gr.Gallery
+    bin_sets_help: gr.HTML
+    sort_by: gr.Dropdown
     replay: gr.HTML
     explorer: gr.HTML
 
@@ -67,7 +71,10 @@ class Results:
     @property
     def view(self) -> list[gr.components.Component]:
         """What a visitor looks at, in the order of `events.View`."""
-        return [self.map_kind, self.map_channel, self.x, self.y, self.channel]
+        return [
+            *(self.map_kind, self.map_channel, self.x, self.y, self.channel),
+            *(self.map_opacity, self.sort_by),
+        ]
 
 
 def results_panel(opened: Comparison, comparison: gr.State) -> Results:
@@ -104,20 +111,17 @@ def results_panel(opened: Comparison, comparison: gr.State) -> Results:
                     0, 255, value=128, step=1, label="It would be", elem_id="changed-value",
                     min_width=160, scale=2,
                 )  # fmt: skip
+            made["score_table"] = gr.HTML(
+                views.score_table(opened), elem_id="scores", padding=False
+            )
         with gr.Column(scale=3, min_width=320):
             made["histogram"] = gr.HTML(
-                views.histogram(pixel, GREEN), elem_id="histogram", padding=False
+                views.histogram(opened, pixel, GREEN), elem_id="histogram", padding=False
             )
             gr.HTML(HISTOGRAM_CAPTION, padding=False)
             made["sentence"] = gr.HTML(
                 views.sentence(pixel, GREEN), elem_id="sentence", padding=False
             )
-    with gr.Row():
-        with gr.Column(scale=4, min_width=320):
-            made["score_table"] = gr.HTML(
-                views.score_table(opened), elem_id="scores", padding=False
-            )
-        with gr.Column(scale=3, min_width=320):
             with gr.Row():
                 made["downloads"] = [
                     gr.Button(label, size="sm", min_width=100) for label in DOWNLOADS
@@ -127,13 +131,28 @@ def results_panel(opened: Comparison, comparison: gr.State) -> Results:
                 gr.DownloadButton(visible="hidden", elem_id=f"kept-{place}")
                 for place in range(len(DOWNLOADS))
             ]
+            made |= _keeping()
     with gr.Tabs(elem_id="whole"):
         with gr.Tab("Maps"):
             made |= _maps(opened)
         with gr.Tab("Candidates"):
             made["candidates"] = _gallery(views.candidate_items(opened), "Candidates", 3)
         with gr.Tab("Bin sets"):
-            gr.HTML(BIN_SETS_HELP, padding=False)
+            with gr.Row(equal_height=False):
+                made["bin_sets_help"] = gr.HTML(
+                    views.bin_sets_help(opened),
+                    elem_id="bin-sets-help",
+                    padding=False,
+                    min_width=320,
+                )
+                made["sort_by"] = gr.Dropdown(
+                    views.sort_keys(opened),
+                    value=views.sort_key(opened),
+                    label="Sorted by, the largest first",
+                    elem_id="sort-by",
+                    scale=0,
+                    min_width=320,
+                )
             there = views.listed_bin_sets(opened, GREEN)
             made["bin_sets"] = gr.Gallery(
                 views.bin_set_items(opened, there, GREEN),
@@ -157,6 +176,24 @@ def results_panel(opened: Comparison, comparison: gr.State) -> Results:
     return Results(**{field.name: made[field.name] for field in fields(Results)})  # type: ignore[arg-type]
 
 
+def _keeping() -> dict[str, object]:
+    """What brings the visitor, or a colleague, back to all this."""
+    with gr.Row():
+        save = gr.Button(WORKSPACE_LABEL, size="sm", min_width=100, elem_id="save")
+        copy = gr.Button(COPY_LABEL, size="sm", min_width=100, elem_id="copy-link")
+    link = gr.Textbox(
+        label="Link to these settings",
+        info="Settings and our examples, never your own pictures",
+        buttons=["copy"],
+        visible=False,
+        interactive=False,
+        max_lines=1,
+        elem_id="link",
+    )
+    kept = gr.DownloadButton(visible="hidden", elem_id="kept-workspace")
+    return {"save": save, "copy": copy, "link": link, "kept_workspace": kept}
+
+
 def _maps(opened: Comparison) -> dict[str, object]:
     with gr.Row():
         map_kind = gr.Dropdown(
@@ -164,14 +201,23 @@ def _maps(opened: Comparison) -> dict[str, object]:
             value=FIRST_MAPS,
             label="Maps of",
             elem_id="map-kind",
-            min_width=250,
+            min_width=210,
         )
         map_channel = gr.Radio(
             list(MAP_CHANNELS),
             value=ALL,
             label="Channel of the maps",
-            min_width=250,
+            min_width=420,
             elem_id="map-channel",
+        )
+        map_opacity = gr.Slider(
+            0,
+            SOLID,
+            value=SOLID,
+            step=5,
+            label="Opacity of maps, %",
+            elem_id="map-opacity",
+            min_width=210,
         )
     map_legend = gr.HTML(views.map_legend(opened, FIRST_MAPS), elem_id="map-legend", padding=False)
     maps = _gallery(views.map_items(opened, FIRST_MAPS), "Maps", 3)
@@ -181,6 +227,7 @@ def _maps(opened: Comparison) -> dict[str, object]:
     return {
         "map_kind": map_kind,
         "map_channel": map_channel,
+        "map_opacity": map_opacity,
         "map_legend": map_legend,
         "maps": maps,
         "map_download": map_download,

@@ -10,6 +10,8 @@ import gradio as gr
 from ensir.ui.viewer import Legend
 
 CSS_FILE = Path(__file__).with_name("style.css")
+# What lies beneath a map that lets it through: any grey.
+GREYS = "linear-gradient(to top, #000, #fff)"
 
 
 def theme() -> gr.themes.Base:
@@ -31,14 +33,21 @@ def legend_html(legend: Legend) -> str:
     meaning = escape(legend.meaning)
     if legend.is_key:
         items = "".join(
-            f'<li><i class="swatch" style="background: {colour}"></i>{escape(label)}</li>'
+            f'<li><i class="swatch" style="background: linear-gradient({colour}, {colour}), '
+            f'{GREYS}"></i>{escape(label)}</li>'
             for colour, label in zip(legend.colours, legend.labels, strict=True)
         )
         return f'<ul class="names">{items}</ul><p class="help">{meaning}</p>'
-    ends = "".join(f"<span>{escape(label)}</span>" for label in legend.labels)
+    # Each centred below its place, and at the ends flush with the bar.
+    ends = "".join(
+        f'<span style="left: {place:.2%}; transform: translateX(-{place:.2%})">'
+        f"{escape(label)}</span>"
+        for place, label in zip(legend.places, legend.labels, strict=True)
+    )
     spoken = escape(f"Colour scale from {legend.labels[0]} to {legend.labels[-1]}. ") + meaning
     return (
         f'<div class="scale" role="img" aria-label="{spoken}">'
-        f'<i style="background: linear-gradient(to right, {", ".join(legend.colours)})"></i>'
+        f'<i style="background: linear-gradient(to right, {", ".join(legend.colours)}), '
+        f'{GREYS}"></i>'
         f'<span class="ends">{ends}</span><em>{meaning}</em></div>'
     )

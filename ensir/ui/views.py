@@ -5,7 +5,8 @@ from __future__ import annotations
 from html import escape
 
 from ensir.bin_set_plot import pixel_svg
-from ensir.bin_sets import BinSet, bin_sets, thumbnails
+from ensir.bin_sets import BinSet, bin_sets, levels_in, sortable_by, thumbnails
+from ensir.candidates_plot import candidates_svg
 from ensir.comparison import CHANNELS, TRUTH, Comparison, scores
 from ensir.errors import InputError
 from ensir.inspection import PixelInspection
@@ -13,15 +14,29 @@ from ensir.maps import MAPS, Layer, layers, map_picture, map_values, missing, su
 from ensir.maps.kinds import Of
 from ensir.palettes import CIVIDIS, candidate_colours, coloured
 from ensir.probe import probe
-from ensir.ui.layers import ALL, layer_picture, legend_of, place_of
+from ensir.ui.layers import ALL, SOLID, layer_picture, legend_of, place_of, share_of
 from ensir.ui.pictures import shown
 from ensir.ui.tables import table_html
 from ensir.ui.theme import legend_html
 
 SCORE_COLUMNS = ("", "PSNR, dB", "over average", "SSIM")
 MOST_BIN_SETS = 24  # listed at once
-LARGEST_ERROR = "share of the error"  # what a list is sorted by where the truth is known
-MOST_PIXELS = "pixels"
+# What a list of bin sets can be sorted by, in words; the first that there are numbers for is taken.
+SORTED_BY = {
+    "share of the error": "share of the whole error",
+    "pixels": "pixels of this picture",
+    "error": "error",
+    "weight contrast": "contrast of the weights",
+}
+BIN_SETS_HELP = (
+    "Bin sets of the channel above: where they lie, how many pixels of this picture they hold, and "
+    "the root of their mean squared error in levels where the ground truth is known. Choose one to "
+    "see it in the viewer, and why it has its weights."
+)
+NO_BIN_SETS = (
+    "The candidates are averaged: every pixel has the same weights, so there are no bin sets. "
+    "Choose where the weights come from to see some."
+)
 
 
 def candidate_items(comparison: Comparison) -> list[tuple[str, str]]:
@@ -48,29 +63,40 @@ def maps_of(comparison: Comparison, kind: str, map_channel: str = ALL) -> list[L
     return [it for it in layers(comparison, place_of(map_channel)) if it.kind == kind]
 
 
-def map_items(comparison: Comparison, kind: str, map_channel: str = ALL) -> list[tuple[str, str]]:
-    """The maps of a kind, each with what it says in short."""
+def map_items(
+    comparison: Comparison, kind: str, map_channel: str = ALL, opacity: float = SOLID
+) -> list[tuple[str, str]]:
+    """The maps of a kind, each with what it says in short; their opacity is in percent."""
+    share = share_of(opacity)
     there = maps_of(comparison, kind, map_channel)
     items = []
     for layer, values in zip(there, map_values(comparison, *there), strict=True):
-        said = [layer.of or layer.title, summary(comparison, layer, values)]
-        picture = shown(map_picture(comparison, layer, values))
+        said = [layer.of or MAPS[kind].title, summary(comparison, layer, values)]
+        picture = shown(map_picture(comparison, layer, values, share))
         items.append((picture, ", ".join(filter(None, said))))
     return items
 
 
-def map_legend(comparison: Comparison, kind: str, map_channel: str = ALL) -> str:
+def map_legend(
+    comparison: Comparison, kind: str, map_channel: str = ALL, opacity: float = SOLID
+) -> str:
     """What the colours of a kind of map mean."""
-    return legend_html(legend_of(comparison, maps_of(comparison, kind, map_channel)[0]))
+    (first, *_) = maps_of(comparison, kind, map_channel)
+    return legend_html(legend_of(comparison, first, share_of(opacity)))
 
 
 def pixel_table(pixel: PixelInspection, channel: int, what_if: str = "") -> str:
     """A pixel in one channel: every picture's value, and each model's part in the fused one."""
     table = probe(pixel, channel)
     at = f"responsibility at the level of {table.responsible_at}"
-    caption = f"Pixel ({pixel.x}, {pixel.y}), {CHANNELS[channel]}{what_if}; {at}"
+    caption = f"{_pixel_words(pixel.x, pixel.y)} {CHANNELS[channel]}{what_if}; {at}"
     colours = candidate_colours(len(pixel.candidate_names))
     return table_html(caption, table.columns, table.cells, colours)
+
+
+def is_of_pixel(table: object, x: int | None, y: int | None) -> bool:
+    """Whether a `pixel_table` is of this pixel, in any channel and with any value changed."""
+    return isinstance(table, str) and f"<caption>{_pixel_words(x, y)}" in table
 
 
 def sentence(pixel: PixelInspection, channel: int) -> str:
@@ -78,9 +104,16 @@ def sentence(pixel: PixelInspection, channel: int) -> str:
     return notes(probe(pixel, channel).bin_set)
 
 
-def histogram(pixel: PixelInspection, channel: int) -> str:
-    """The bin set of the pixel: ground truth, mixture, and the pixel's own values."""
-    return pixel_svg(pixel, channel)
+def histogram(comparison: Comparison, pixel: PixelInspection, channel: int) -> str:
+    """The bin set of the pixel: ground truth, mixture, and the pixel's own values.
+
+    Below it what the candidates have there in this picture.
+    """
+    drawn = pixel_svg(pixel, channel)
+    if not pixel.bin_sets:
+        return drawn
+    bin_set = pixel.bin_sets[channel]
+    return drawn + candidates_svg(bin_set, levels_in(comparison, channel, bin_set.number))
 
 
 def score_table(comparison: Comparison) -> str:
@@ -90,21 +123,39 @@ def score_table(comparison: Comparison) -> str:
     return table_html(f"Against the {TRUTH}", SCORE_COLUMNS, scores(comparison))
 
 
-def listed_bin_sets(comparison: Comparison, channel: int) -> tuple[BinSet, ...]:
-    """The bin sets that a list shows: those that cost most, or hold most pixels."""
-    if comparison.table is None:
-        return ()
-    key = MOST_PIXELS if comparison.truth is None else LARGEST_ERROR
-    return bin_sets(comparison, channel, key, MOST_BIN_SETS)
+def sort_keys(comparison: Comparison) -> list[tuple[str, str]]:
+    """What bin sets can be sorted by: words for the list, and the key. None for an average."""
+    there = [] if comparison.table is None else sortable_by(comparison)
+    return [(words, key) for key, words in SORTED_BY.items() if key in there]
+
+
+def sort_key(comparison: Comparison, wanted: str | None = None) -> str | None:
+    """The key that is wanted, if there is such a one, else the first; None for an average."""
+    there = [key for _, key in sort_keys(comparison)]
+    return wanted if wanted in there else next(iter(there), None)
+
+
+def listed_bin_sets(
+    comparison: Comparison, channel: int, sort_by: str | None = None
+) -> tuple[BinSet, ...]:
+    """The bin sets that a list shows, by a key of `sort_keys`, else by its first."""
+    key = sort_key(comparison, sort_by)
+    return () if key is None else bin_sets(comparison, channel, key, MOST_BIN_SETS)
+
+
+def bin_sets_help(comparison: Comparison) -> str:
+    """What a list of bin sets shows, or why it is empty."""
+    words = NO_BIN_SETS if comparison.table is None else BIN_SETS_HELP
+    return f'<p class="help">{escape(words)}</p>'
 
 
 def bin_set_items(
-    comparison: Comparison, there: tuple[BinSet, ...], channel: int
+    comparison: Comparison, there: tuple[BinSet, ...], channel: int, sort_by: str | None = None
 ) -> list[tuple[str, str]]:
-    """Where bin sets lie, small, and their numbers in words."""
+    """Where bin sets lie, small, and their numbers in words: those they are sorted by, too."""
     small = thumbnails(comparison, channel, [it.number for it in there])
     return [
-        (shown(coloured(levels, CIVIDIS)), _bin_set_words(it))
+        (shown(coloured(levels, CIVIDIS)), _bin_set_words(it, sort_by))
         for it, levels in zip(there, small, strict=True)
     ]
 
@@ -114,6 +165,12 @@ def notes(*sentences: str) -> str:
     return "".join(f"<p>{escape(sentence)}</p>" for sentence in sentences)
 
 
-def _bin_set_words(bin_set: BinSet) -> str:
+def _bin_set_words(bin_set: BinSet, sort_by: str | None) -> str:
+    if sort_by == "weight contrast":
+        return f"{bin_set.pixels:,} pixels, contrast {bin_set.contrast:.2f}"
     error = "" if bin_set.error is None else f", error {bin_set.error:.1f}"
     return f"{bin_set.pixels:,} pixels{error}"
+
+
+def _pixel_words(x: int | None, y: int | None) -> str:
+    return f"Pixel ({x}, {y}),"

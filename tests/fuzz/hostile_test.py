@@ -37,6 +37,7 @@ from ensir.__main__ import main
 from ensir.decoding_worker import DecodingWorker
 from ensir.images import decode_with
 from ensir.ui import api
+from ensir.ui.fit_events import on_fit
 uploads = Path(os.environ["GRADIO_TEMP_DIR"])
 
 def by_command(path):
@@ -45,10 +46,12 @@ def by_command(path):
     pictures = [path if path.suffix == ".png" else folder / "C.png", *others]
     said = io.StringIO()
     names = ["--names", "A", "B", "C"] if table.suffix == ".pth" else []
-    ending = "safetensors" if "statistics" in path.name else "png"
+    fitted = "statistics" in path.name or path.suffix == ".zip"
+    ending = "safetensors" if fitted else "png"
     output = ["-o", str(folder / f"new.{ending}")]
     fuse = ["fuse", *map(str, [table, *pictures]), *names]
-    arguments = ["fit", str(path)] if "statistics" in path.name else fuse
+    candidates = ["--candidates", "A", "B"] if path.suffix == ".zip" else []
+    arguments = ["fit", str(path), *candidates] if fitted else fuse
     with contextlib.redirect_stderr(said):
         code = main([*arguments, *output])
     assert code == 2, code
@@ -61,6 +64,8 @@ def by_app(path):
     try:
         if path.suffix == ".png":
             api.fuse([file], ["median", "bilateral"])
+        elif path.suffix == ".zip":
+            list(on_fit(str(given), ["A", "B"], 32, "em", 1))
         else:
             api.table_info(["A", "B", "C"], table=file)
     except Error as error:
@@ -85,6 +90,8 @@ for path in sorted(folder.glob("hostile/*")):
             read(folder / "first.png")
             read(folder / "first.safetensors")
             read(folder / "first.pth")
+        with contextlib.suppress(AssertionError):
+            read(folder / "first.zip")
         print(json.dumps({"file": path.name, "by": read.__name__, **measured(read, path)}))
 worker.close()
 """
@@ -98,12 +105,23 @@ def archive(kind: int, members: dict[str, bytes]) -> bytes:
     return file.getvalue()
 
 
-def declaring(size: int) -> bytes:
-    """A released table that declares a size for its members which they do not have."""
-    data = released()
+PICTURES = {f"set/{name}/{place}.png": picture() for name in ("A", "B", "gt") for place in "01"}
+
+
+def declaring(size: int, data: bytes) -> bytes:
+    """A zip that declares a size for its members which they do not have."""
     place = data.index(b"PK\x01\x02")
     while place >= 0:  # both sizes of each entry of the directory
         data = data[: place + 20] + size.to_bytes(4, "little") * 2 + data[place + 28 :]
+        place = data.find(b"PK\x01\x02", place + 46)
+    return data
+
+
+def declaring_unpacked(size: int, data: bytes) -> bytes:
+    """A zip that says its members unpack to so much."""
+    place = data.index(b"PK\x01\x02")
+    while place >= 0:
+        data = data[: place + 24] + size.to_bytes(4, "little") + data[place + 28 :]
         place = data.find(b"PK\x01\x02", place + 46)
     return data
 
@@ -154,10 +172,27 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
         NO_TABLE,
     ),
     "floods.statistics.safetensors": (lambda: unpacking_to(2**27), NO_TABLE),
-    "sizes.pth": (lambda: declaring(10 * 2**30 % 2**32), "is damaged or cut off"),
+    "sizes.pth": (lambda: declaring(10 * 2**30 % 2**32, released()), "is damaged or cut off"),
     "zeros.pth": (
         lambda: archive(zipfile.ZIP_DEFLATED, {"x/data.pkl": bytes(2**26)}),
         "",
+    ),
+    # Of 3.8 GB each, more than 10 GB together.
+    "sizes.zip": (
+        lambda: declaring(int(3.8e9), archive(zipfile.ZIP_DEFLATED, PICTURES)),
+        "is damaged",
+    ),
+    "sizes-packed.zip": (
+        lambda: declaring_unpacked(int(3.8e9), archive(zipfile.ZIP_DEFLATED, PICTURES)),
+        "of more than 64 MB, the limit here",
+    ),
+    "zeros.zip": (
+        lambda: archive(zipfile.ZIP_DEFLATED, {**PICTURES, "set/A/2.png": bytes(2**20)}),
+        "unpacks to more than 100 times its size",
+    ),
+    "members.zip": (
+        lambda: archive(zipfile.ZIP_STORED, {f"A/{place}.png": b"" for place in range(10_000)}),
+        "holds 10,000 files, 5,000 are the limit here",
     ),
     "members.pth": (
         lambda: archive(zipfile.ZIP_STORED, {f"x/data/{place}": b"" for place in range(10_000)}),
@@ -178,6 +213,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], d
     (folder / "first.png").write_bytes(cut(picture()))
     (folder / "first.safetensors").write_bytes(cut(good_table()))
     (folder / "first.pth").write_bytes(cut(released()))
+    (folder / "first.zip").write_bytes(cut(archive(zipfile.ZIP_STORED, PICTURES)))
     for name, (made, _) in HOSTILE.items():
         (folder / "hostile" / name).write_bytes(made())
     ran = subprocess.run(

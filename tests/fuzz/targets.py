@@ -7,17 +7,19 @@ from pathlib import Path
 
 import torch
 
+from ensir.checkpoints import Checkpoint, read_checkpoint
 from ensir.decoding import decode
 from ensir.ensemble.lookup_table import LookupTable
-from ensir.limits import LONGEST_SIDE
-from ensir.reference_set import ReferenceStatistics
+from ensir.limits import LONGEST_SIDE, MOST_UNZIPPED_BYTES, MOST_ZIP_RATIO
+from ensir.reference_set import ReferenceSet, ReferenceStatistics
 from ensir.table_files import read_reference
+from ensir.zip_members import ZipMember, zip_members
 from tests.fuzz.cases import result_or_sentence
 
 FUZZED_PIXELS = 2**20  # claims of more are refused from the header, so that cases are quick
 
 
-def read_as_table(data: bytes, folder: Path) -> None:
+def read_as_table(data: bytes, folder: Path) -> LookupTable | ReferenceStatistics | None:
     """Tables and statistics, told apart by content, as the app and the command line read them."""
     path = folder / "weight_Rain_A_B_b128_rgb.pth"
     path.write_bytes(data)
@@ -29,13 +31,39 @@ def read_as_table(data: bytes, folder: Path) -> None:
         assert len(read.candidate_names) == read.bins.candidates
     elif isinstance(read, ReferenceStatistics):
         assert read.statistics.are_sums_of_pixels() and read.statistics.has_rows_of_pixels()
+    return read
 
 
-def read_named_table(data: bytes, folder: Path) -> None:
+def read_named_table(data: bytes, folder: Path) -> LookupTable | ReferenceStatistics | None:
     """A released table under a name that does not say its candidates, which are given instead."""
     path = folder / "table.pth"
     path.write_bytes(data)
-    result_or_sentence(lambda: read_reference(path, ("A", "B")), folder)
+    return result_or_sentence(lambda: read_reference(path, ("A", "B")), folder)
+
+
+def read_as_checkpoint(data: bytes, folder: Path) -> Checkpoint | None:
+    path = folder / "weights.pth"
+    path.write_bytes(data)
+    read = result_or_sentence(lambda: read_checkpoint(path), folder)
+    if read is not None:
+        stored = [one for one in read.tensors.values() if one.is_floating_point()]
+        assert all(torch.isfinite(one).all() for one in stored)
+    return read
+
+
+def read_as_zip(data: bytes, folder: Path) -> tuple[ZipMember, ...] | None:
+    """A zip of pictures: its members, then what a reference set makes of it."""
+    path = folder / "set.zip"
+    path.write_bytes(data)
+    members = result_or_sentence(lambda: zip_members(path), folder)
+    sizes = [one.size for one in members or ()]
+    assert sum(sizes) <= MOST_UNZIPPED_BYTES and sum(sizes) <= MOST_ZIP_RATIO * len(data)
+    for member in members or ():
+        content = result_or_sentence(member.content, folder)
+        assert content is None or len(content) == member.size
+    if members is not None:
+        result_or_sentence(lambda: [*map(ReferenceSet(path, ["A"]).__getitem__, [0])], folder)
+    return members
 
 
 def read_as_picture(data: bytes, folder: Path) -> None:
@@ -47,8 +75,10 @@ def read_as_picture(data: bytes, folder: Path) -> None:
         assert all(remark.isprintable() for remark in decoded.remarks)
 
 
-TARGETS: dict[str, Callable[[bytes, Path], None]] = {
+TARGETS: dict[str, Callable[[bytes, Path], object]] = {
     "table": read_as_table,
     "named-table": read_named_table,
     "picture": read_as_picture,
+    "checkpoint": read_as_checkpoint,
+    "zip": read_as_zip,
 }

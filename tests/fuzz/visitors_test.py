@@ -3,9 +3,14 @@
 import contextlib
 import importlib.util
 import json
+import os
 import re
+import socket
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlparse
 
 import httpx
 import pytest
@@ -17,6 +22,9 @@ from ensir.ui import launch  # isort: skip - ensir.ui comes before Gradio
 import gradio as gr
 
 from ensir.images import encode_png
+from ensir.progress import IsCancelled, OnProgress
+from ensir.ui.jobs import followed
+from ensir.ui.temp_folder import sweep
 from tests.conftest import make_pictures
 
 pytestmark = pytest.mark.filterwarnings("default")
@@ -119,3 +127,75 @@ def test_nothing_that_is_published_names_a_file_of_a_visitor(
     for path in ("/config", "/gradio_api/info", "/gradio_api/openapi.json", "/", "/healthz"):
         text = bob.http.get(path).text
         assert not any(Path(one).parent.name in text for one in ann.paths)
+
+
+LEFT_UPLOADS, LEFT_JOBS = 100, 10
+SOON = 20.0  # seconds; two are enough on a quiet machine
+
+
+@contextlib.contextmanager
+def served(app: gr.Blocks) -> Iterator[str]:
+    """The address of a small app, served as Gradio does; ours takes longer to start."""
+    _, address, _ = app.launch(prevent_thread_lock=True, quiet=True, run_history=False)
+    try:
+        yield address
+    finally:
+        app.close(verbose=False)
+
+
+def test_uploads_that_break_off_leave_nothing_behind_the_next_sweep() -> None:
+    with gr.Blocks(analytics_enabled=False) as app:
+        gr.File()
+    with served(app) as address:
+        break_off_and_sweep(address)
+        assert httpx.get(address).is_success
+
+
+def break_off_and_sweep(address: str) -> None:
+    folder, where = Path(os.environ["GRADIO_TEMP_DIR"]), urlparse(address)
+    keep = frozenset(path for path in folder.rglob("*") if path.is_file())
+    head = (
+        f"POST /gradio_api/upload HTTP/1.1\r\nHost: {where.netloc}\r\nContent-Length: 1000000\r\n"
+        "Content-Type: multipart/form-data; boundary=x\r\n\r\n--x\r\n"
+        'Content-Disposition: form-data; name="files"; filename="a.png"\r\n\r\n'
+    )
+    for turn in range(LEFT_UPLOADS):
+        with socket.create_connection((where.hostname, where.port), timeout=SOON) as left:
+            left.sendall(head.encode() + bytes(1000 * turn))
+    until = time.monotonic() + SOON
+
+    def left() -> set[Path]:
+        sweep(folder, keep, -1, 0, time.time())
+        return {path for path in folder.rglob("*") if path.is_file()} - keep
+
+    while left() and time.monotonic() < until:
+        time.sleep(0.1)
+    assert not left()
+
+
+def test_the_work_of_a_visitor_who_leaves_ends_soon() -> None:
+    begun, ended = threading.Semaphore(0), threading.Semaphore(0)
+
+    def work(on_progress: OnProgress, cancelled: IsCancelled) -> None:
+        begun.release()
+        until = time.monotonic() + 10 * SOON
+        while not cancelled() and time.monotonic() < until:
+            time.sleep(0.01)
+        if cancelled():
+            ended.release()
+
+    def steps() -> Iterator[str]:
+        for done, _ in followed(work):
+            yield str(done)
+
+    with gr.Blocks(analytics_enabled=False) as app:
+        gr.Button().click(steps, None, gr.Textbox())
+    with served(app) as address:
+        for turn in range(LEFT_JOBS):
+            body = {"data": [], "fn_index": 0, "session_hash": f"visitor{turn}"}
+            queue = f"{address}gradio_api/queue"
+            assert httpx.post(f"{queue}/join", json=body).is_success
+            with httpx.stream("GET", f"{queue}/data?session_hash=visitor{turn}") as answers:
+                next(line for line in answers.iter_lines() if "process_generating" in line)
+                assert begun.acquire(timeout=SOON)
+            assert ended.acquire(timeout=SOON)

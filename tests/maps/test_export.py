@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from ensir.comparison import Comparison, compare
-from ensir.maps import Layer, layers, map_picture, map_values
+from ensir.maps import Layer, layers, map_picture, map_values, scale_of
+from ensir.maps.blend import blended_bar
 from ensir.maps.export import NARROWEST, array_bytes, legend_picture, png_with_legend
 from tests.conftest import make_pictures
 
@@ -45,7 +46,6 @@ def test_the_picture_with_its_legend_begins_with_the_picture_bit_for_bit(
 def test_the_bar_of_a_legend_has_the_colours_of_the_scale_from_end_to_end(
     compared: Comparison, kind: str
 ) -> None:
-    from ensir.maps import scale_of
     from ensir.maps.scales import Scale
     from ensir.palettes import colour_table
 
@@ -82,3 +82,20 @@ def test_the_same_map_gives_the_same_bytes(compared: Comparison) -> None:
     layer = Layer("weight", "B", 2)
     values = map_values(compared, layer)[0]
     assert png_with_legend(compared, layer, values) == png_with_legend(compared, layer, values)
+
+
+def test_what_is_kept_of_a_blended_map_has_a_blended_legend(compared: Comparison) -> None:
+    for layer in (Layer("entropy"), Layer("largest weight")):
+        values = map_values(compared, layer)[0]
+        whole = decoded(png_with_legend(compared, layer, values, 0.5))
+        assert torch.equal(whole[:, :70, :50], map_picture(compared, layer, values, 0.5))
+        legend = legend_picture(compared, layer, values, NARROWEST, 0.5)
+        assert torch.equal(whole[:, 70 : 70 + legend.shape[1]], legend)
+        alone = legend_picture(compared, layer, values, NARROWEST)
+        assert legend.shape[1] >= alone.shape[1]  # one sentence more
+        first = scale_of(compared, layer).picture(torch.zeros(1, 1)).flatten()
+        over = {
+            tuple(colour) for colour in blended_bar(first[:, None], 0.5, 12)[:, :, 0].T.tolist()
+        }
+        drawn = {tuple(colour) for colour in legend.flatten(1).T.unique(dim=0).tolist()}
+        assert len(over & drawn) >= 2  # of as many greys as the bar is high

@@ -9,7 +9,6 @@ from ensir.maps import (
     MAPS,
     Layer,
     Of,
-    blended,
     layers,
     map_picture,
     map_values,
@@ -17,6 +16,7 @@ from ensir.maps import (
     scale_of,
     summary,
 )
+from ensir.maps.blend import blended, in_grey
 from ensir.maps.scales import Categories, Scale
 
 
@@ -133,7 +133,7 @@ def test_a_summary_says_the_mean_or_the_shares(compared: Comparison, averaged: C
     assert summary(averaged, Layer("weight", "A"), torch.full((2, 2), -0.5)).startswith("mean −0.5")
     places = torch.tensor([[0.0, 1.0], [1.0, 1.0]])
     said = summary(compared, Layer("largest weight"), places)
-    assert said == "A 25.0%, B 75.0%, C 0.0%"
+    assert said == "A 25.0%, B 75.0%"
     assert summary(compared, Layer("mixed colours"), torch.zeros(3, 2, 2)) == ""
     assert summary(compared, Layer("reference pixels"), torch.full((2, 2), 12345.0)) == (
         "mean 12,345"
@@ -142,20 +142,25 @@ def test_a_summary_says_the_mean_or_the_shares(compared: Comparison, averaged: C
 
 def test_scales_are_data_and_candidates_have_their_own(compared: Comparison) -> None:
     assert isinstance(scale_of(compared, Layer("entropy")), Scale)
+    colours = ("#0072B2", "#D55E00", "#009E73")
+    assert scale_of(compared, Layer("mixed colours")) == Categories(("A", "B", "C"), colours)
     assert scale_of(compared, Layer("largest weight")) == Categories(
-        ("A", "B", "C"), ("#0072B2", "#D55E00", "#009E73")
+        ("A", "B", "C", "equal weights"), (*colours, "#B4B4B4")
     )
 
 
-def test_a_blend_goes_from_the_picture_to_the_map(compared: Comparison) -> None:
-    over, under = compared.candidates["A"], compared.candidates["B"]
-    assert torch.equal(blended(over, under, 0), under)
-    assert torch.equal(blended(over, under, 1), over)
-    half = blended(over, under, 0.5).double()
-    expected = (over.double() + under.double()) / 2
-    # Opacity is one of 256 levels and the result is rounded: half a level each.
-    assert (half - expected).abs().max() <= 1
-    with pytest.raises(InputError, match=r"from 0 to 1, got 1\.5"):
-        blended(over, under, 1.5)
-    with pytest.raises(InputError, match="of one size"):
-        blended(over, under[:, 1:], 0.5)
+def test_a_map_is_seen_over_the_fused_picture_in_grey(compared: Comparison) -> None:
+    for layer in (Layer("entropy"), Layer("largest weight"), Layer("mixed colours")):
+        values = map_values(compared, layer)[0]
+        alone = map_picture(compared, layer, values)
+        assert torch.equal(map_picture(compared, layer, values, 1.0), alone)
+        grey = in_grey(compared.fused.values)
+        assert torch.equal(map_picture(compared, layer, values, 0), grey)
+        half = map_picture(compared, layer, values, 0.5)
+        assert torch.equal(half, blended(alone, grey, 0.5))
+
+
+def test_what_is_transparent_is_white_below_a_map(compared: Comparison) -> None:
+    clear = replace(compared, alpha=torch.zeros(70, 50, dtype=torch.uint8))
+    values = map_values(clear, Layer("entropy"))[0]
+    assert (map_picture(clear, Layer("entropy"), values, 0) == 255).all()

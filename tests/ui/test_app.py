@@ -20,27 +20,33 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ensir.bin_sets import bin_sets, pixels_of
+from ensir.bin_sets import bin_sets, levels_in, pixels_of
 from ensir.comparison import Comparison, compare, fuse_again, scores, statistics_of_truth
 from ensir.ensemble.levels import levels_of
 from ensir.errors import Cancelled, InputError
 from ensir.images import encode_png, read_image, read_picture, write_image
 from ensir.inspection import inspect_pixel, what_if
+from ensir.judged_fit import AVERAGE, HELD_OUT, fit_reference_set, judged_fit
 from ensir.maps import Layer, map_picture, map_values
+from ensir.methods import Choices
 from ensir.probe import probe
 from ensir.progress import IsCancelled, OnProgress
 from ensir.restorers import RESTORERS, restore_with
+from ensir.table_files import table_bytes
 from ensir.tasks import TASKS, degraded
-from ensir.ui import launch
+from ensir.ui import fit_events, launch
 from ensir.ui.base_models import chosen_at_first
-from ensir.ui.downloads import DOWNLOADS, MAPS_LABEL
+from ensir.ui.downloads import DOWNLOADS, MAPS_LABEL, WORKSPACE_LABEL
 from ensir.ui.example import RESTORERS as EXAMPLE_RESTORERS
 from ensir.ui.example import SEED, TASK, example, example_files
 from ensir.ui.layers import WINNER, layer_picture
+from ensir.ui.links import COPY_LABEL
 from ensir.ui.reference import sample_statistics, samples
 from ensir.ui.viewer import stored_mask
-from ensir.ui.views import LARGEST_ERROR, MOST_BIN_SETS
+from ensir.ui.views import MOST_BIN_SETS
 from tests.conftest import make_pictures
+from tests.zips import NAMES as SET_NAMES
+from tests.zips import put_folder, reference_files, zip_of
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Locator, Page
@@ -734,7 +740,7 @@ def test_another_value_of_a_candidate_moves_the_table(opened: Callable[..., "Pag
 
 def test_a_bin_set_of_the_list_is_highlighted_and_inspected(opened: Callable[..., "Page"]) -> None:
     page = opened()
-    chosen = bin_sets(example(), 1, LARGEST_ERROR, MOST_BIN_SETS)[2]
+    chosen = bin_sets(example(), 1, "share of the error", MOST_BIN_SETS)[2]
     inside = pixels_of(example(), 1, chosen.number)
     y, x = inside.nonzero()[0].tolist()
     name = Path(stored_mask(inside)).name
@@ -754,6 +760,66 @@ def test_a_bin_set_of_the_list_is_highlighted_and_inspected(opened: Callable[...
     expect(page.locator("#viewer .where")).to_have_text(f"x {x}, y {y}")
     look_at(page, 0, "bilateral")  # what is asked for later is highlighted, too
     expect(highlight).to_have_attribute("aria-pressed", "true")
+
+
+def test_maps_are_seen_over_the_fused_picture(opened: Callable[..., "Page"]) -> None:
+    page = opened()
+    opacity = page.locator("#map-opacity input[type=number]")
+    opacity.fill("40")
+    opacity.press("Enter")
+    expect(page.locator("#map-legend")).to_contain_text("Over the fused picture in grey.")
+    expect(panel(page, 2).locator(".legends")).to_contain_text("Over the fused picture in grey.")
+    wait_until_shown(page, layer_picture(example(), WINNER, opacity=40), place=2)
+    look_at(page, 0, "weight of bilateral")
+    wait_until_shown(page, layer_picture(example(), "weight of bilateral", opacity=40), place=0)
+    with zipfile.ZipFile(io.BytesIO(downloaded(page, MAPS_LABEL))) as file:
+        picture = decoded(file.read("map_2.png"))
+    blended = layer_picture(example(), "weight of bilateral", opacity=40)
+    assert torch.equal(picture[:, :384, :384], blended)
+
+
+def test_what_the_candidates_have_in_a_bin_set_is_drawn_until_it_is_switched_off(
+    opened: Callable[..., "Page"],
+) -> None:
+    page = opened()
+    drawing = page.locator("#histogram svg.in-picture")
+    for wanted in ((50, 300), (200, 31)):
+        x, y = click_pixel(page, *wanted)
+        number_of = inspect_pixel(example(), x, y).bin_sets[1].number
+        count = int(levels_in(example(), 1, number_of)["bilateral"].sum())
+        expect(drawing).to_contain_text(f"Candidates in this picture: {count:,} pixels")
+        expect(drawing.locator(".steps")).to_have_count(3)
+    page.locator("#in-picture").uncheck()
+    expect(drawing).to_be_hidden()
+    click_pixel(page, 50, 300)
+    expect(page.locator("#histogram svg.bin-set")).to_be_visible()
+    expect(drawing).to_be_hidden()
+
+
+def test_bin_sets_are_sorted_by_what_the_visitor_chooses(opened: Callable[..., "Page"]) -> None:
+    page = opened()
+    open_tab(page, "Bin sets")
+    listed = page.locator("#bin-sets .grid-container button")
+    first = bin_sets(example(), 1, "weight contrast", MOST_BIN_SETS)[0]
+    choose(page, "sort-by", "contrast of the weights")
+    expect(listed.first).to_contain_text(f"{first.pixels:,} pixels, contrast {first.contrast:.2f}")
+    listed.first.click()
+    expect(page.locator("#sentence")).to_contain_text(f"Bin set {first.number:,}:")
+    choose(page, "source", "None: average the candidates")
+    expect(page.locator("#bin-sets-help")).to_contain_text("there are no bin sets")
+    expect(page.locator("#sort-by")).to_be_hidden()
+
+
+def test_a_pixel_left_as_it_is_keeps_what_is_looked_at(opened: Callable[..., "Page"]) -> None:
+    page = opened()
+    choose(page, "changed", "bilateral")
+    caption = page.locator("#pixel-table caption")
+    expect(caption).to_contain_text("if bilateral had 128")
+    number(page, "x").focus()
+    number(page, "y").focus()
+    number(page, "y").blur()
+    look_at(page, 0, "bilateral")  # waits in line behind what the fields asked for
+    expect(caption).to_contain_text("if bilateral had 128")
 
 
 def test_least_squares_is_trusted_half_until_told_otherwise(opened: Callable[..., "Page"]) -> None:
@@ -776,9 +842,27 @@ def test_least_squares_is_trusted_half_until_told_otherwise(opened: Callable[...
     assert table(page, "scores") == {name: cells for name, *cells in scores(fitted(0.5))}
     page.locator("#trust input[type=range]").focus()
     page.keyboard.press("ArrowRight")
-    expect(page.locator("#trust input[type=number]")).to_have_value("0.55")
-    wait_until_shown(page, fitted(0.55).fused.values)
-    assert_shows_pixel(page, fitted(0.55), x, y)
+    expect(page.locator("#trust input[type=number]")).to_have_value("0.51")
+    wait_until_shown(page, fitted(0.51).fused.values)
+    assert_shows_pixel(page, fitted(0.51), x, y)
+
+
+def test_the_reference_pictures_choose_width_and_trust(opened: Callable[..., "Page"]) -> None:
+    page = opened()
+    before = table(page, "scores")
+    page.locator("#choose").click()
+    expect(page.locator("#chosen")).to_contain_text("dB over averaging", timeout=4 * WAIT)
+    expect(page.locator("#stop-choosing")).to_be_hidden()
+    width = page.locator("#bin-width input[type=number]").input_value()
+    trust = page.locator("#trust input[type=number]").input_value()
+    expect(page.locator("#chosen")).to_contain_text(f"Bin width {width}, trust {trust}: ")
+    wait_for(page, lambda: table(page, "scores") != before)
+    page.locator("#trust input[type=range]").focus()
+    page.keyboard.press("ArrowLeft")
+    expect(page.locator("#chosen")).not_to_contain_text("dB over averaging")
+    choose(page, "source", "None: average the candidates")
+    expect(page.locator("#choose")).to_be_disabled()
+    expect(page.locator("#chosen")).to_contain_text("only a sample, or a file")
 
 
 def test_what_is_downloaded_is_what_the_engine_says(opened: Callable[..., "Page"]) -> None:
@@ -918,6 +1002,90 @@ def test_stop_ends_the_work_and_the_page_goes_on(
     wait_for(page, lambda: shown_picture(page).shape == (3, 400, 600))
 
 
+def test_a_saved_workspace_is_the_same_screen_again(
+    opened: Callable[..., "Page"], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_model_runs(*_: object, **__: object) -> None:
+        raise AssertionError
+
+    page = opened()
+    page.locator("#method").get_by_label("least-squares").click()
+    expect(page.locator("#trust input[type=number]")).to_have_value("0.5")
+    expect(page.locator("#sentence")).to_contain_text("fitted by least squares")
+    x, y = click_pixel(page, 50, 300)
+    page.locator("#channel").get_by_label("blue").click()
+    expect(page.locator("#pixel-table caption")).to_contain_text(f"({x}, {y}), blue")
+    choose(page, "map-kind", "error of each picture")
+    expect(page.locator("#map-legend")).to_contain_text("absolute difference")
+    parts = ("pixel-table", "scores", "sentence", "histogram", "map-legend")
+    before = {part: page.locator(f"#{part}").inner_text() for part in parts}
+    fused = shown_picture(page)
+    (tmp_path / "mine.zip").write_bytes(downloaded(page, WORKSPACE_LABEL))
+    monkeypatch.setattr("ensir.ui.events.restored", no_model_runs)
+
+    page = opened()
+    page.get_by_label("A saved workspace").click()
+    page.locator("#workspace input[type=file]").set_input_files(tmp_path / "mine.zip")
+    expect(page.locator("#note")).to_contain_text("mine.zip is open, as it was saved")
+    wait_until_shown(page, fused)
+    expect(page.locator("#pixel-table caption")).to_contain_text(f"({x}, {y}), blue")
+    for part in parts:
+        expect(page.locator(f"#{part}")).to_have_text(before[part], use_inner_text=True)
+    expect(page.get_by_label("Restore a picture")).to_be_checked()
+    expect(page.locator("#method").get_by_label("least-squares")).to_be_checked()
+    expect(page.locator("#trust input[type=number]")).to_have_value("0.5")
+    expect(page.locator("#run")).to_be_visible()
+    page.get_by_role("slider", name="Bin width").focus()
+    page.keyboard.press("ArrowRight")  # from the statistics that came with it
+    expect(page.locator("#note")).not_to_contain_text("is open")
+    wider = fuse_again(
+        example(), reference=sample_statistics(), bin_width=24, method="least-squares", trust=0.5
+    )
+    wait_until_shown(page, wider.fused.values)
+    assert page.get_by_test_id("toast-text").count() == 0
+
+
+def test_a_link_opens_the_page_as_it_was_set(opened: Callable[..., "Page"]) -> None:
+    (file,) = (path for path in example_files() if path.stem == "text")
+    noisy, names = degraded(read_image(file), TASK, 10, SEED), ["bilateral", "median"]
+    restored = restore_with(names, noisy, lambda done, of: None, lambda: False)
+    expected = compare(
+        restored,
+        degraded=noisy,
+        truth=read_image(file),
+        reference=sample_statistics(),
+        bin_width=24,
+        method="published",
+        trust=0.75,
+    )
+    page = opened(
+        query="?example=text&strength=10&models=bilateral,median&width=24&method=published"
+        "&trust=0.75&map=error&of=red&channel=blue&x=200&y=31&soft=perhaps"
+    )
+    wait_until_shown(page, expected.fused.values)
+    caption = page.locator("#pixel-table caption")
+    expect(caption).to_contain_text("Pixel (200, 31), blue")
+    assert table(page, "scores") == {name: cells for name, *cells in scores(expected)}
+    expect(page.locator("#link-note")).to_contain_text("soft=perhaps in the address is passed over")
+    expect(page.locator("#method").get_by_label("published")).to_be_checked()
+    expect(page.locator("#bin-width input[type=number]")).to_have_value("24")
+    expect(page.locator("#trust input[type=number]")).to_have_value("0.75")
+    expect(page.locator("#map-channel").get_by_label("red")).to_be_checked()
+    expect(page.locator("#map-legend")).to_contain_text("Of red")
+    for name in ("bilateral", "median"):
+        expect(page.locator("#restorers").get_by_label(name)).to_be_checked()
+    expect(page.locator("#stop")).to_be_disabled()
+    page.get_by_role("button", name=COPY_LABEL).click()
+    link = page.locator("#link input, #link textarea").first
+    expect(link).to_have_value(
+        re.compile(r"^http://127\.0\.0\.1:\d+/\?example=text&.*&x=200&y=31$")
+    )
+    again = link.input_value()
+    assert "models=bilateral,median" in again and "method=published" in again
+    assert page.get_by_test_id("toast-text").count() == 0
+    assert_fits_the_screen(page)
+
+
 @pytest.mark.parametrize(("width", "height"), [(390, 844), (768, 1024), (1440, 900)])
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_the_page_fits_every_screen(
@@ -984,3 +1152,90 @@ def test_quiet_text_is_dark_enough_to_read(opened: Callable[..., "Page"]) -> Non
     linear = [((level + 0.055) / 1.055) ** 2.4 for level in levels]
     luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
     assert 1.05 / (luminance + 0.05) >= 4.5  # WCAG 2 AA, on white
+
+
+def zipped(name: str, files: dict[str, bytes]) -> Upload:
+    return {"name": name, "mimeType": "application/zip", "buffer": zip_of(files)}
+
+
+def bring_reference_set(page: "Page") -> None:
+    """Opens the tab, and uploads a reference set of four pictures and three models."""
+    open_tab(page, "Fit")
+    expect(page.locator("#run-fit")).to_be_disabled()
+    upload = zipped("rain.zip", reference_files())
+    page.locator("#fit-zip input[type=file]").set_input_files(upload)
+    expect(page.locator("#fit-found")).to_contain_text("4 pictures with ground truth")
+    expect(page.locator("#run-fit")).to_be_enabled()
+
+
+def test_a_reference_set_is_fitted_judged_and_used(
+    opened: Callable[..., "Page"], tmp_path: Path
+) -> None:
+    folder = put_folder(tmp_path / "rain", reference_files())
+    expected = fit_reference_set(folder, SET_NAMES, Choices("em"), 32)
+    page = opened()
+    bring_reference_set(page)
+    page.locator("#run-fit").click()
+    expect(page.locator("#fit-verdict")).to_have_text(expected.verdict)
+    expect(page.locator("#stop-fit")).to_be_disabled()
+    shown = table(page, "fit-scores")
+    means = {name: f"{value:.2f}" for name, value in expected.mean_psnr.items()}
+    assert list(shown) == ["mean", *expected.pictures.names]
+    assert {means[HELD_OUT], means[AVERAGE], *(means[name] for name in SET_NAMES)} <= {
+        *shown["mean"]
+    }
+    assert downloaded(page, "Table as .pth")[:2] == b"PK"
+    assert downloaded(page, "↓ Lookup table") == table_bytes(expected.table)
+    page.locator("#fit-method").get_by_label("least-squares").click()
+    again = judged_fit(expected.pictures, Choices("least-squares", trust=0.5), 32)
+    expect(page.locator("#fit-verdict")).to_have_text(again.verdict)
+    assert_fits_the_screen(page)
+    page.locator("#fit-use").click()
+    expect(page.locator("#note")).to_contain_text("Ann, Bob, Cyd are in place. Bring a picture")
+    expect(page.locator("#trust input[type=number]")).to_have_value("0.5")
+    candidates, truth = make_pictures(seed=9, members=3, height=40, width=48, contrast=25, bias=4)
+    named = dict(zip(SET_NAMES, candidates, strict=True))
+    files = {f"{name}/new.png": encode_png(it) for name, it in {**named, "gt": truth}.items()}
+    give(page, "own-candidates", zipped("new.zip", files))
+    fuse(page)
+    fused = compare(
+        named,
+        truth=truth,
+        reference=expected.pictures.total,
+        bin_width=32,
+        method="least-squares",
+        trust=0.5,
+    )
+    wait_until_shown(page, fused.fused.values)
+    assert table(page, "scores") == {name: cells for name, *cells in scores(fused)}
+
+
+def test_a_fit_is_stopped_and_the_tab_goes_on(
+    opened: Callable[..., "Page"], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, ended = threading.Event(), threading.Event()
+
+    def endless(*given: Any) -> None:  # noqa: ANN401
+        on_progress, cancelled = given[-2:]
+        while not cancelled():
+            on_progress(1, 8)
+            begun.set()
+            time.sleep(0.02)
+        ended.set()
+        raise Cancelled
+
+    page = opened()
+    bring_reference_set(page)
+    with monkeypatch.context() as patched:
+        patched.setattr(fit_events, "fit_reference_set", endless)
+        page.locator("#run-fit").click()
+        expect(page.locator("#fit-note")).to_contain_text("Reading")
+        expect(page.locator("#fit-note")).to_contain_text("1/4")
+        pressed = time.monotonic()
+        page.locator("#stop-fit").click()
+        wait_for(page, ended.is_set)
+        assert time.monotonic() - pressed < STOPPED_SOON
+    expect(page.locator("#stop-fit")).to_be_disabled()
+    expect(page.locator("#fit-layout")).to_be_visible()
+    page.locator("#run-fit").click()
+    expect(page.locator("#fit-verdict")).to_contain_text("On pictures left out of its fit")

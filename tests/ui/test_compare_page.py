@@ -9,7 +9,7 @@ from ensir.comparison import Comparison
 from ensir.ui import events, inspecting
 from ensir.ui.app import build_app
 from ensir.ui.compare_page import _shown_fields, _shown_groups
-from ensir.ui.events import OWN, RESTORE
+from ensir.ui.events import OWN, RESTORE, WORKSPACE
 from ensir.ui.reference import FILE, OWN_TRUTH, SAMPLE
 
 pytestmark = pytest.mark.filterwarnings("default")
@@ -53,7 +53,8 @@ def test_every_file_field_is_one_of_ours(blocks: list[Any]) -> None:
         if isinstance(block, gr.Image | gr.ImageSlider | gr.Gallery | gr.File | gr.UploadButton)
         and getattr(block, "interactive", None) is not False
     ]
-    assert len(takes_files) == 4
+    ids = {block.elem_id for block in takes_files}
+    assert {"picture", "own-candidates", "truth", "table-file", "fit-zip"} <= ids
     assert all(type(block).__module__ == "ensir.ui.inputs" for block in takes_files)
 
 
@@ -81,15 +82,15 @@ def test_every_handler_is_wired_with_as_many_values_as_it_takes(app: gr.Blocks, 
         if len(named) == len(plain):
             assert len(event.inputs) == len(named)
         else:  # the weights and the view, as a run takes them
-            assert len(event.inputs) == len(named) + 11
+            assert len(event.inputs) == len(named) + 13
 
 
 def test_what_a_new_result_changes_goes_to_where_it_belongs(app: gr.Blocks) -> None:
-    """In the order of `events._fused_outputs`; on_run adds three, on_refit the candidates."""
+    """In the order of `events.fused_outputs`; on_run adds three, on_refit the candidates."""
     expected = [
         *(None, "viewer", None, "map-kind", "maps", "map-legend", "scores", "note"),
         *(None, None, "pixel-table", "sentence", "histogram", "changed", "bin-sets", None),
-        "candidates",
+        *("sort-by", "bin-sets-help", "map-opacity", "candidates"),
     ]
     for name, more in (("on_run", 2), ("on_refit", 0), ("on_settled", 0), ("on_truth", 0)):
         for event in wired(app, name):
@@ -98,7 +99,7 @@ def test_what_a_new_result_changes_goes_to_where_it_belongs(app: gr.Blocks) -> N
             assert [outputs[place].label for place in (8, 9)] == ["x", "y"]
             assert isinstance(outputs[0].value, Comparison)
             assert all(isinstance(outputs[place], gr.State) for place in (0, 2, 15))
-            assert all(isinstance(it, gr.State) for it in outputs[17:])
+            assert all(isinstance(it, gr.State) for it in outputs[20:])
 
 
 def test_what_is_looked_at_goes_to_where_it_belongs(app: gr.Blocks) -> None:
@@ -110,7 +111,8 @@ def test_what_is_looked_at_goes_to_where_it_belongs(app: gr.Blocks) -> None:
         ("on_channel", [*inspected, "changed", "bin-sets", None]),
         ("on_changed", inspected),
         ("on_maps", ["maps", "map-legend"]),
-        ("on_map_channel", ["maps", "map-legend", "viewer"]),
+        ("on_map_look", ["maps", "map-legend", "viewer"]),
+        ("on_sort", ["bin-sets", None]),
         ("on_bin_set", ["viewer", None, None, None, *inspected, "changed"]),
     ):
         for event in wired(app, name):
@@ -125,10 +127,54 @@ def test_nothing_of_the_page_is_offered_as_an_api(app: gr.Blocks) -> None:
 
 
 def test_the_choice_of_start_shows_its_fields_and_names_the_button() -> None:
-    for start, own, label in ((RESTORE, False, "Restore and fuse"), (OWN, True, "Fuse")):
-        restore_group, own_group, run = _shown_groups(start)
-        assert (restore_group["visible"], own_group["visible"]) == (not own, own)
+    for start, label in ((RESTORE, "Restore and fuse"), (OWN, "Fuse")):
+        *groups, run, run_row, crop, truth = _shown_groups(start)
+        assert [it["visible"] for it in groups] == [start == RESTORE, start == OWN, False]
         assert run["value"] == label
+        assert all(it["visible"] for it in (run_row, crop, truth))
+
+
+def test_a_workspace_needs_no_button() -> None:
+    *groups, _, run_row, crop, truth = _shown_groups(WORKSPACE)
+    assert [it["visible"] for it in (*groups, run_row, crop, truth)] == [
+        *(False, False, True),
+        *(False, False, False),
+    ]
+
+
+def test_a_workspace_and_a_link_fill_what_a_run_does_and_the_fields(app: gr.Blocks) -> None:
+    (run, *_) = wired(app, "on_run")
+    settings = ["task", "strength", "degrade", "restorers", "eightfold", "source", "bin-width"]
+    settings += ["method", "trust", "soft", "map-channel"]
+    filled = len(run.outputs)
+    (opened,) = wired(app, "on_open")
+    assert opened.outputs[:filled] == run.outputs
+    assert [it.elem_id for it in opened.outputs[filled:]] == [
+        *(None, "picture", "truth", "own-candidates", "workspace", "table-file", "channel"),
+        *settings,
+    ]
+    (linked,) = wired(app, "on_linked")
+    assert linked.outputs[:filled] == run.outputs
+    assert [it.elem_id for it in linked.outputs[filled:]] == ["channel"]
+    (arrived,) = wired(app, "on_arrive")
+    assert [it.elem_id for it in arrived.outputs] == [
+        *(None, "link-note", "note", None, None, "picture", "truth"),
+        *settings,
+    ]
+    assert arrived.queue is not False  # else the page would not hear of the link
+    assert arrived.outputs[0] is linked.inputs[0]
+
+
+def test_a_workspace_and_a_link_keep_what_the_page_has(app: gr.Blocks) -> None:
+    (run, *_) = wired(app, "on_run")
+    (copied,), (saved,) = wired(app, "on_copy"), wired(app, "workspace_file")
+    weights_and_view = copied.inputs[5:]
+    assert [it.elem_id for it in copied.inputs[:5]] == [
+        *("picture", "task", "strength", "restorers", "eightfold")
+    ]
+    assert weights_and_view == run.inputs[-1 - len(weights_and_view) : -1]
+    assert isinstance(saved.inputs[0].value, Comparison)
+    assert saved.inputs[1:] == copied.inputs[1:]
 
 
 def test_the_choice_of_weights_shows_the_field_they_need() -> None:

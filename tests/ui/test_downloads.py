@@ -12,9 +12,18 @@ from ensir.images import read_image
 from ensir.maps import MAPS, map_picture, map_values
 from ensir.maps.export import png_with_legend
 from ensir.table_files import read_table
-from ensir.ui.downloads import DOWNLOADS, fused_file, maps_file, table_file, weights_file
+from ensir.ui.downloads import (
+    DOWNLOADS,
+    fused_file,
+    maps_file,
+    table_file,
+    weights_file,
+    workspace_file,
+)
 from ensir.ui.layers import ALL
+from ensir.ui.reference import FILE
 from ensir.ui.views import maps_of
+from ensir.workspaces import read_workspace, workspace_bytes
 
 pytestmark = pytest.mark.filterwarnings("default")
 
@@ -43,6 +52,16 @@ def test_the_table_fuses_again_to_the_same_picture(small: Comparison) -> None:
 def test_an_average_has_no_table(small: Comparison) -> None:
     with pytest.raises(InputError, match="there is no table to download"):
         table_file(compare(small.candidates))
+
+
+def test_a_workspace_is_that_of_the_engine(small: Comparison) -> None:
+    weights_and_view = [FILE, None, 32, "em", 1.0, False, "weight", ALL, 3, 7, "green", 100, None]
+    path = Path(workspace_file(small, "denoising", 25, ["median"], False, *weights_and_view))
+    assert path.name == "workspace.zip"
+    workspace = read_workspace(path)
+    assert torch.equal(workspace.comparison.fusion.image, small.fusion.image)
+    assert (workspace.settings.x, workspace.settings.y) == (3, 7)
+    assert path.read_bytes() == workspace_bytes(small, workspace.settings)
 
 
 def test_files_lie_in_the_folder_of_the_app_and_are_written_once(

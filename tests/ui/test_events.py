@@ -43,10 +43,11 @@ from ensir.ui.events import (
 )
 from ensir.ui.example import SEED, example_files
 from ensir.ui.inspecting import NO_CANDIDATE
-from ensir.ui.layers import ALL, WINNER, layer_picture
+from ensir.ui.layers import ALL, SOLID, WINNER, layer_picture
 from ensir.ui.reference import FILE, NONE, OWN_TRUTH, SAMPLE, sample_statistics
 from ensir.ui.viewer import ViewerValue
 from tests.conftest import make_pictures
+from tests.zips import zip_of
 
 pytestmark = pytest.mark.filterwarnings("default")
 
@@ -56,7 +57,7 @@ CANDIDATES, GROUND_TRUTH = make_pictures(seed=9, members=3, height=40, width=36,
 # The places of on_run's outputs.
 COMPARISON, VIEWER, HIGHLIGHT, MAP_KIND, MAPS, MAP_LEGEND, SCORES, NOTE, X, Y = range(10)
 TABLE, SENTENCE, HISTOGRAM, CHANGED, BIN_SETS, NUMBERS = range(10, 16)
-PICTURES, FUSED_INPUTS, FUSED_WITH = range(16, 19)
+SORT_BY, BIN_SETS_HELP, MAP_OPACITY, PICTURES, FUSED_INPUTS, FUSED_WITH = range(16, 22)
 INPUTS = 5  # the count of them when a run begins
 WITH_STRENGTH = [name for name, task in TASKS.items() if task.strength is not None]
 GREEN = 1
@@ -81,13 +82,14 @@ def run(
     trust: float = 1,
     soft: bool = False,
     maps: tuple[str, str] = (FIRST_MAPS, ALL),
+    looks: tuple[float, str | None] = (SOLID, None),
+    before: Comparison | None = None,
 ) -> Any:  # noqa: ANN401 - what Gradio lays into the components
     """The last outputs of a run at width 16, green."""
     given = (start, picture, task, degrade, strength, list(restorers), self_ensemble)
     weights_from = (source, file, 16, method, trust, soft)
-    steps = list(
-        on_run(*given, own_files, crop, truth, INPUTS, *weights_from, *maps, x, y, "green")
-    )
+    view = (*maps, x, y, "green", *looks)
+    steps = list(on_run(*given, own_files, crop, truth, INPUTS, *weights_from, *view, before))
     assert all(step == SKIP for step in steps[:-1])
     return steps[-1]
 
@@ -140,12 +142,12 @@ def test_a_run_restores_and_fuses_as_the_engine_does(upload: Upload) -> None:
     assert len(outputs[MAPS]) == 2
     assert outputs[FUSED_INPUTS] == INPUTS
     assert outputs[FUSED_WITH] == Weights(SAMPLE, None, 16, "em", 1, False)
-    assert len(outputs) == 19
+    assert len(outputs) == 22
     assert "24 reference pictures" in outputs[NOTE]
     pixel = inspect_pixel(expected, 0, 0)
     assert outputs[TABLE] == views.pixel_table(pixel, GREEN)
     assert outputs[SENTENCE] == views.sentence(pixel, GREEN)
-    assert outputs[HISTOGRAM] == views.histogram(pixel, GREEN)
+    assert outputs[HISTOGRAM] == views.histogram(expected, pixel, GREEN)
     assert outputs[CHANGED]["choices"] == [NO_CANDIDATE, *names]
     assert outputs[CHANGED]["value"] == NO_CANDIDATE
     listed = views.listed_bin_sets(expected, GREEN)
@@ -162,6 +164,23 @@ def test_the_viewer_opens_on_what_came_what_became_of_it_and_the_winner(upload: 
     assert same_picture(on_screen(value, INPUT), GROUND_TRUTH)
     assert same_picture(on_screen(value, FUSED), comparison.fused.values)
     assert same_picture(on_screen(value, WINNER), layer_picture(comparison, WINNER))
+
+
+def test_a_run_takes_candidates_and_their_ground_truth_from_a_zip(upload: Upload) -> None:
+    pictures = {"zebra": CANDIDATES[0], "ant": CANDIDATES[1], "gt": GROUND_TRUTH}
+    files = {f"mine/{name}/0001.png": encode_png(one) for name, one in pictures.items()}
+    zipped = upload("mine.zip", zip_of({**files, "mine/readme.txt": b"none"}))
+    outputs = run(OWN, own_files=[zipped], source=OWN_TRUTH)
+    comparison = outputs[COMPARISON]
+    assert list(comparison.candidates) == ["ant", "zebra"]
+    assert torch.equal(comparison.candidates["zebra"], CANDIDATES[0])
+    assert torch.equal(comparison.truth, GROUND_TRUTH)
+    assert "mine.zip: not read are readme.txt" in outputs[NOTE]
+    with pytest.raises(gr.Error, match="there is a ground truth among the candidates already"):
+        run(OWN, own_files=[zipped], truth=upload("other.png", encode_png(GROUND_TRUTH)))
+    with pytest.raises(gr.Error, match=r"different sizes \(ant is 36 × 40, zebra is 30 × 40"):
+        files["mine/zebra/0001.png"] = encode_png(CANDIDATES[0, :, :, :30])
+        run(OWN, own_files=[upload("mine.zip", zip_of(files))])
 
 
 def test_a_run_takes_candidates_named_by_their_files(upload: Upload) -> None:
@@ -187,6 +206,36 @@ def test_a_pixel_outside_the_new_picture_gives_way_to_the_most_disputed(upload: 
         assert (outputs[X], outputs[Y]) == disputed
     outputs = run(OWN, own_files=files, x=35, y=39)
     assert (outputs[X], outputs[Y]) == (35, 39)
+
+
+def test_a_new_picture_is_looked_at_where_its_candidates_disagree_most(upload: Upload) -> None:
+    files = own(upload, {"a": CANDIDATES[0], "b": CANDIDATES[1]})
+    first = run(OWN, own_files=files, x=5, y=6)[COMPARISON]
+    same = run(OWN, own_files=files, x=5, y=6, source=NONE, before=first)
+    assert (same[X], same[Y]) == (5, 6)
+    flipped = {"a": CANDIDATES[0].flip(-1), "b": CANDIDATES[1].flip(-1)}
+    another = run(OWN, own_files=own(upload, flipped), x=5, y=6, before=first)
+    disputed = most_disputed_pixel(another[COMPARISON])
+    assert (another[X], another[Y]) == disputed != (5, 6)
+    assert another[VIEWER].pinned == disputed
+
+
+def test_opacity_and_order_stay_when_the_result_changes(upload: Upload) -> None:
+    picture = upload("x.png", encode_png(GROUND_TRUTH))
+    outputs = run(picture=picture, degrade=True, looks=(30, "weight contrast"))
+    comparison = outputs[COMPARISON]
+    assert outputs[MAPS] == views.map_items(comparison, FIRST_MAPS, ALL, 30)
+    assert outputs[MAP_LEGEND] == views.map_legend(comparison, FIRST_MAPS, ALL, 30)
+    assert same_picture(
+        on_screen(outputs[VIEWER], WINNER), layer_picture(comparison, WINNER, ALL, 30)
+    )
+    assert (outputs[MAP_OPACITY], outputs[SORT_BY]["value"]) == (30, "weight contrast")
+    there = views.listed_bin_sets(comparison, GREEN, "weight contrast")
+    assert outputs[NUMBERS] == tuple(it.number for it in there)
+    assert outputs[BIN_SETS_HELP] == views.bin_sets_help(comparison)
+    averaged = run(picture=picture, source=NONE, looks=(30, "error"))
+    assert averaged[SORT_BY]["visible"] is False and averaged[BIN_SETS] == []
+    assert "there are no bin sets" in averaged[BIN_SETS_HELP]
 
 
 def test_maps_of_a_kind_that_is_gone_give_way_to_the_weights(upload: Upload) -> None:
@@ -321,7 +370,7 @@ def test_a_refit_fuses_the_same_candidates_with_other_weights(small: Comparison)
     assert outputs[COMPARISON].candidates == small.candidates
     fitted = table_of(refit(small, OWN_TRUTH, bin_width=64, method="published"))
     assert (fitted.bins.width, fitted.provenance.method) == (64, "published")
-    assert len(outputs) == 17
+    assert len(outputs) == 20
 
 
 @pytest.mark.parametrize("method", METHODS)

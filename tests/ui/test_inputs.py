@@ -8,8 +8,10 @@ import pytest
 from ensir.errors import InputError
 from ensir.ui.inputs import (
     FOREIGN,
+    UNSAID,
     file_input,
     picture_input,
+    refuse_another_event,
     refuse_another_number,
     require_inside,
     uploaded,
@@ -135,3 +137,10 @@ def test_gradio_leaves_no_stub_beside_the_module() -> None:
     import ensir.ui.inputs
 
     assert not Path(ensir.ui.inputs.__file__).with_suffix(".pyi").exists()
+
+
+@pytest.mark.parametrize("said", [None, 7, "x", [], {"value": {"path": "/etc/passwd"}}])
+def test_what_a_click_says_of_itself_is_values_by_name(said: object) -> None:
+    with pytest.raises(gr.Error, match=f"{UNSAID}|{FOREIGN}"):
+        refuse_another_event(said)
+    refuse_another_event({"index": 0, "value": {"caption": "x"}})

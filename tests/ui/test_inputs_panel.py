@@ -8,7 +8,7 @@ from ensir.comparison import INPUT, TRUTH
 from ensir.methods import METHODS
 from ensir.tasks import TASKS
 from ensir.ui.base_models import chosen_at_first, offered, tasks_here
-from ensir.ui.events import OWN, RESTORE, Weights, on_run
+from ensir.ui.events import OWN, RESTORE, WORKSPACE, Weights, on_run
 from ensir.ui.example import BIN_WIDTH, METHOD, TASK, example, example_files
 from ensir.ui.example import RESTORERS as EXAMPLE_RESTORERS
 from ensir.ui.inputs_panel import Inputs, inputs_panel
@@ -41,7 +41,7 @@ def test_a_run_takes_the_fields_that_the_column_hands_over(inputs: Inputs) -> No
 def test_the_column_opens_on_the_example_as_it_was_made(inputs: Inputs) -> None:
     assert (inputs.start.value, inputs.start.choices) == (
         RESTORE,
-        [(RESTORE, RESTORE), (OWN, OWN)],
+        [(start, start) for start in (RESTORE, OWN, WORKSPACE)],
     )
     for field, name in ((inputs.picture, INPUT), (inputs.truth, TRUTH)):
         assert field.value["path"] == shown(layer_picture(example(), name))
@@ -67,6 +67,7 @@ def test_everything_there_is_can_be_chosen(inputs: Inputs) -> None:
 
 def test_what_does_not_apply_is_hidden_and_ranges_are_those_of_the_engine(inputs: Inputs) -> None:
     assert not inputs.own_group.visible and inputs.restore_group.visible
+    assert not inputs.workspace_group.visible and not inputs.link_note.visible
     assert not inputs.strength.visible and not inputs.file.visible
     assert not inputs.stop.interactive
     assert (inputs.trust.minimum, inputs.trust.maximum) == (0, 1)

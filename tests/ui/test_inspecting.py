@@ -21,14 +21,15 @@ from ensir.ui.inspecting import (
     on_changed,
     on_channel,
     on_inspect,
-    on_map_channel,
+    on_map_look,
     on_maps,
     on_pick,
+    on_sort,
     on_want,
     pinned,
     place_of,
 )
-from ensir.ui.layers import ALL, WINNER, layer_picture, viewer_value
+from ensir.ui.layers import ALL, SOLID, WINNER, layer_picture, viewer_value
 from ensir.ui.viewer import ViewerValue, stored_mask
 
 pytestmark = pytest.mark.filterwarnings("default")
@@ -57,24 +58,26 @@ def assert_inspects(
     assert outputs == (
         views.pixel_table(pixel, channel),
         views.sentence(pixel, channel),
-        views.histogram(pixel, channel),
+        views.histogram(comparison, pixel, channel),
     )
 
 
 def test_the_layers_that_the_viewer_wants_are_made(small: Comparison, uploads: Path) -> None:
     mask = stored_mask(small.candidates["A"][0] > 90)
     names = ["C", "error of B"]
-    value = on_want(small, "blue", 7, 9, mask, event(names=names))
+    value = on_want(small, "blue", 40, 7, 9, mask, event(names=names))
     assert made(value) == {AVERAGE, FUSED, WINNER, TRUTH, *names}
     assert (value.pinned, value.highlight) == ((7, 9), mask)
-    assert value == viewer_value(small, names, map_channel="blue", pinned=(7, 9), highlight=mask)
+    assert value == viewer_value(
+        small, names, map_channel="blue", opacity=40, pinned=(7, 9), highlight=mask
+    )
     (layer,) = (layer for layer in value.layers if layer.name == "error of B")
-    expected = layer_picture(small, "error of B", "blue")
+    expected = layer_picture(small, "error of B", "blue", 40)
     assert torch.equal(read_image(Path(layer.picture)), expected)
 
 
 def test_names_that_there_are_not_are_passed_over(small: Comparison, uploads: Path) -> None:
-    value = on_want(small, ALL, None, None, None, event(names=["gone", "../../x", "<b>"]))
+    value = on_want(small, ALL, SOLID, None, None, None, event(names=["gone", "../../x", "<b>"]))
     assert made(value) == {AVERAGE, FUSED, WINNER, TRUTH}
     assert value.pinned is None
 
@@ -82,21 +85,21 @@ def test_names_that_there_are_not_are_passed_over(small: Comparison, uploads: Pa
 @pytest.mark.parametrize("names", [None, "fused", [1], [["fused"]], {"names": ["fused"]}])
 def test_names_that_are_none_are_refused(small: Comparison, names: object) -> None:
     with pytest.raises(gr.Error, match="the viewer asks for layers by name: reload the page"):
-        on_want(small, ALL, 0, 0, None, event(names=names))
+        on_want(small, ALL, SOLID, 0, 0, None, event(names=names))
     with pytest.raises(gr.Error, match="the viewer asks for layers by name"):
-        on_want(small, ALL, 0, 0, None, event())
+        on_want(small, ALL, SOLID, 0, 0, None, event())
 
 
 def test_more_layers_than_a_screen_has_are_refused(small: Comparison) -> None:
     names = ["fused"] * (MOST_WANTED + 1)
     with pytest.raises(gr.Error, match="at most 14 layers are looked at at once, got 15"):
-        on_want(small, ALL, 0, 0, None, event(names=names))
+        on_want(small, ALL, SOLID, 0, 0, None, event(names=names))
 
 
 def test_a_layer_is_made_though_the_numbers_typed_are_no_pixel(
     small: Comparison, uploads: Path
 ) -> None:
-    value = on_want(small, ALL, 36, 0, None, event(names=["A"]))
+    value = on_want(small, ALL, SOLID, 36, 0, None, event(names=["A"]))
     assert "A" in made(value) and value.pinned is None
 
 
@@ -134,8 +137,8 @@ def test_a_pick_without_a_place_is_a_sentence(small: Comparison) -> None:
 
 def test_typed_numbers_inspect_and_pin_their_pixel(small: Comparison, uploads: Path) -> None:
     for place, channel in enumerate(CHANNELS):
-        value, *rest, changed = on_inspect(small, "red", 35, 39, channel, None)
-        assert value == viewer_value(small, map_channel="red", pinned=(35, 39))
+        value, *rest, changed = on_inspect(small, "red", 40, 35, 39, channel, None, "")
+        assert value == viewer_value(small, map_channel="red", opacity=40, pinned=(35, 39))
         assert changed == NO_CANDIDATE
         assert_inspects(tuple(rest), small, 35, 39, place)
 
@@ -149,9 +152,9 @@ def test_a_pixel_that_is_not_there_is_a_sentence(small: Comparison) -> None:
         (0, None, "fill in both"),
     ):
         with pytest.raises(gr.Error, match=sentence):
-            on_inspect(small, ALL, x, y, "red", None)
+            on_inspect(small, ALL, SOLID, x, y, "red", None, "")
         with pytest.raises(gr.Error, match=sentence):
-            on_channel(small, x, y, "red")
+            on_channel(small, x, y, "red", None)
         with pytest.raises(gr.Error, match=sentence):
             on_changed(small, x, y, "red", "A", 5)
 
@@ -159,11 +162,11 @@ def test_a_pixel_that_is_not_there_is_a_sentence(small: Comparison) -> None:
 @pytest.mark.parametrize("channel", ["alpha", "all three", "", None, ["red"], 1])
 def test_an_unknown_channel_is_a_sentence(small: Comparison, channel: str) -> None:
     for refused in (
-        lambda: on_inspect(small, ALL, 0, 0, channel, None),
+        lambda: on_inspect(small, ALL, SOLID, 0, 0, channel, None, ""),
         lambda: on_pick(small, channel, event(x=0, y=0)),
-        lambda: on_channel(small, 0, 0, channel),
+        lambda: on_channel(small, 0, 0, channel, None),
         lambda: on_changed(small, 0, 0, channel, "A", 5),
-        lambda: on_bin_set(small, channel, ALL, (1,), event(index=0)),
+        lambda: on_bin_set(small, channel, ALL, SOLID, (1,), event(index=0)),
     ):
         with pytest.raises(gr.Error, match="a channel is red, green or blue, got"):
             refused()
@@ -171,29 +174,45 @@ def test_an_unknown_channel_is_a_sentence(small: Comparison, channel: str) -> No
 
 def test_another_channel_inspects_the_same_pixel_and_lists_its_bin_sets(small: Comparison) -> None:
     for place, channel in enumerate(CHANNELS):
-        *rest, changed, items, numbers = on_channel(small, 5, 3, channel)
+        *rest, changed, items, numbers = on_channel(small, 5, 3, channel, None)
         assert_inspects(tuple(rest), small, 5, 3, place)
         assert changed == NO_CANDIDATE
         there = views.listed_bin_sets(small, place)
         assert numbers == tuple(it.number for it in there)
         assert items == views.bin_set_items(small, there, place)
-        assert listed(small, channel) == (items, numbers)
+        assert listed(small, channel, None) == (items, numbers)
+
+
+def test_a_pixel_that_is_shown_already_is_left_as_it_is(small: Comparison) -> None:
+    table = views.pixel_table(inspect_pixel(small, 5, 3), 1, " if B had 7")
+    assert on_inspect(small, ALL, SOLID, 5, 3, "green", None, table) == gr.skip()
+    assert on_inspect(small, ALL, SOLID, 3, 5, "green", None, table) != gr.skip()
+
+
+def test_bin_sets_are_listed_in_another_order(small: Comparison) -> None:
+    for key in ("pixels", "weight contrast"):
+        items, numbers = on_sort(small, "blue", key)
+        assert (items, numbers) == listed(small, "blue", key)
+        there = views.listed_bin_sets(small, 2, key)
+        assert numbers == tuple(it.number for it in there)
+        assert items == views.bin_set_items(small, there, 2, key)
+    assert listed(small, "blue", None)[1] == listed(small, "blue", "share of the error")[1]
 
 
 def test_an_average_lists_no_bin_sets(averaged: Comparison) -> None:
-    assert on_channel(averaged, 0, 0, "red")[-2:] == ([], ())
+    assert on_channel(averaged, 0, 0, "red", None)[-2:] == ([], ())
 
 
 def test_another_value_of_a_candidate_moves_table_sentence_and_histogram(
     small: Comparison,
 ) -> None:
-    before = inspected(inspect_pixel(small, 5, 3), "green")
+    before = inspected(small, inspect_pixel(small, 5, 3), "green")
     after = on_changed(small, 5, 3, "green", "B", 200)
     pixel = what_if(small, 5, 3, 1, {"B": 200})
     assert after == (
         views.pixel_table(pixel, 1, " if B had 200"),
         views.sentence(pixel, 1),
-        views.histogram(pixel, 1),
+        views.histogram(small, pixel, 1),
     )
     assert all(one != other for one, other in zip(before, after, strict=True))
     assert "if B had 200" in after[0] and "192–223" in after[0]
@@ -219,21 +238,23 @@ def test_a_change_that_cannot_be_is_a_sentence(small: Comparison) -> None:
 
 
 def test_maps_of_another_kind_come_with_their_legend(small: Comparison, uploads: Path) -> None:
-    items, legend = on_maps(small, "error", "blue")
-    assert items == views.map_items(small, "error", "blue")
-    assert legend == views.map_legend(small, "error", "blue")
+    items, legend = on_maps(small, "error", "blue", 40)
+    assert items == views.map_items(small, "error", "blue", 40)
+    assert legend == views.map_legend(small, "error", "blue", 40)
 
 
-def test_maps_of_another_channel_are_shown_below_and_in_the_viewer(
+def test_maps_of_another_channel_or_opacity_are_shown_below_and_in_the_viewer(
     small: Comparison, uploads: Path
 ) -> None:
     mask = stored_mask(small.candidates["A"][0] > 90)
-    items, legend, value = on_map_channel(small, "entropy", "red", 3, 4, mask)
-    assert (items, legend) == on_maps(small, "entropy", "red")
-    assert value == viewer_value(small, map_channel="red", pinned=(3, 4), highlight=mask)
+    items, legend, value = on_map_look(small, "entropy", "red", 40, 3, 4, mask)
+    assert (items, legend) == on_maps(small, "entropy", "red", 40)
+    assert value == viewer_value(
+        small, map_channel="red", opacity=40, pinned=(3, 4), highlight=mask
+    )
     (winner,) = (layer for layer in value.layers if layer.name == WINNER)
-    assert torch.equal(read_image(Path(winner.picture)), layer_picture(small, WINNER, "red"))
-    outside = on_map_channel(small, "entropy", "red", 99, 4, None)[2]
+    assert torch.equal(read_image(Path(winner.picture)), layer_picture(small, WINNER, "red", 40))
+    outside = on_map_look(small, "entropy", "red", SOLID, 99, 4, None)[2]
     assert outside.pinned is None
 
 
@@ -247,19 +268,19 @@ def test_maps_that_there_are_not_are_a_sentence(small: Comparison, averaged: Com
         (averaged, "coverage", ALL, "this map needs a lookup table"),
     ):
         with pytest.raises(gr.Error, match=sentence):
-            on_maps(comparison, kind, channel)
+            on_maps(comparison, kind, channel, SOLID)
         with pytest.raises(gr.Error, match=sentence):
-            on_map_channel(comparison, kind, channel, 0, 0, None)
+            on_map_look(comparison, kind, channel, SOLID, 0, 0, None)
 
 
 def test_a_bin_set_of_the_list_is_highlighted_and_its_first_pixel_inspected(
     small: Comparison, uploads: Path
 ) -> None:
-    _, numbers = listed(small, "blue")
+    _, numbers = listed(small, "blue", None)
     assert len(numbers) > 2
     for place in (0, 2, len(numbers) - 1):
         value, highlight, x, y, *rest, changed = on_bin_set(
-            small, "blue", "red", numbers, event(index=place)
+            small, "blue", "red", 40, numbers, event(index=place)
         )
         inside = pixels_of(small, 2, numbers[place])
         with Image.open(highlight) as image:
@@ -267,23 +288,25 @@ def test_a_bin_set_of_the_list_is_highlighted_and_its_first_pixel_inspected(
         assert inside[y, x] and inside.flatten().nonzero()[0] == y * 36 + x
         assert inspect_pixel(small, x, y).bin_sets[2].number == numbers[place]
         assert changed == NO_CANDIDATE
-        assert value == viewer_value(small, map_channel="red", pinned=(x, y), highlight=highlight)
+        assert value == viewer_value(
+            small, map_channel="red", opacity=40, pinned=(x, y), highlight=highlight
+        )
         assert_inspects(tuple(rest), small, x, y, 2)
 
 
 @pytest.mark.parametrize("index", [-1, 99, None, "0", [0], {"index": 0}])
 def test_a_bin_set_that_is_not_in_the_list_is_a_sentence(small: Comparison, index: object) -> None:
     with pytest.raises(gr.Error, match=r"not in the list any more|this click has no index"):
-        on_bin_set(small, "blue", ALL, listed(small, "blue")[1], event(index=index))
+        on_bin_set(small, "blue", ALL, SOLID, listed(small, "blue", None)[1], event(index=index))
 
 
 def test_a_list_of_another_result_is_a_sentence(small: Comparison, averaged: Comparison) -> None:
     empty = 8**3 - 1  # no pixel is white in all candidates
     assert not pixels_of(small, 2, empty).any()
     with pytest.raises(gr.Error, match="not in the list any more: choose it again"):
-        on_bin_set(small, "blue", ALL, (empty,), event(index=0))
+        on_bin_set(small, "blue", ALL, SOLID, (empty,), event(index=0))
     with pytest.raises(gr.Error, match="this needs a lookup table"):
-        on_bin_set(averaged, "blue", ALL, (empty,), event(index=0))
+        on_bin_set(averaged, "blue", ALL, SOLID, (empty,), event(index=0))
 
 
 def test_a_pixel_is_pinned_if_it_is_one_of_the_picture(small: Comparison) -> None:

@@ -108,7 +108,7 @@ def test_a_picture_is_its_levels_and_its_exact_values(
     for layer in whole.layers[:6]:
         picture = small.pictures[layer.name]
         assert torch.equal(shown_in(layer), levels_of(picture))
-        assert (layer.white, layer.legend) == (255, None)
+        assert layer.legend is None
         if picture.dtype == torch.uint8:  # the levels of the PNG are its numbers
             assert layer.values is None
         else:
@@ -130,17 +130,18 @@ def test_a_map_is_the_engines_colours_and_values(small: Comparison, whole: Viewe
             assert np.array_equal(stored(found, small.size)[0], values.numpy(), equal_nan=True)
 
 
-def test_16_bits_are_shown_as_8_and_read_as_16() -> None:
+def test_16_bits_are_shown_as_8_and_read_on_the_scale_of_all_pictures() -> None:
     random = torch.Generator().manual_seed(1)
     deep = torch.randint(0, 65536, (2, 3, 20, 24), generator=random).to(torch.uint16)
     alpha = torch.randint(0, 65536, (20, 24), generator=random).to(torch.uint16)
     comparison = compare(dict(zip("AB", deep, strict=True)), alpha=alpha)
     by_name = {it.name: it for it in viewer_value(comparison, ["A", "B"]).layers}
     layer = by_name["A"]
-    assert layer.white == 65535
     assert torch.equal(shown_in(layer), on_white(levels_of(deep[0]), alpha))
     assert layer.values is not None
-    assert np.array_equal(stored(layer.values, (24, 20)), deep[0].numpy())
+    read = stored(layer.values, (24, 20))
+    assert np.array_equal(read, (deep[0].double() / 257).float().numpy())
+    assert np.array_equal((read * 257).round(), deep[0].numpy())  # and no bit is lost
 
 
 def test_what_is_transparent_is_shown_on_white_and_read_as_it_is(small: Comparison) -> None:
@@ -161,6 +162,31 @@ def test_numbers_of_a_large_layer_are_not_sent(
         value = viewer_value(small)
         assert {it.name for it in value.layers if it.values} == sent
         assert torch.equal(shown_in(value.layers[0]), small.fused.values)
+
+
+@pytest.mark.parametrize("opacity", [0, 35.0, 100])
+def test_maps_are_seen_over_the_fused_picture_and_read_as_ever(
+    small: Comparison, uploads: Path, opacity: float
+) -> None:
+    names = ["B", "weight of B"]
+    plain = {it.name: it for it in viewer_value(small, names).layers}
+    blended = {it.name: it for it in viewer_value(small, names, opacity=opacity).layers}
+    assert blended["B"] == plain["B"]
+    for name in (WINNER, "weight of B"):
+        assert blended[name].values == plain[name].values
+        assert torch.equal(shown_in(blended[name]), layer_picture(small, name, opacity=opacity))
+        legend, alone = blended[name].legend, plain[name].legend
+        assert legend is not None and alone is not None
+        ending = "" if opacity == 100 else f"{round(opacity * 2.55):02x}"
+        assert legend.colours == tuple(colour + ending for colour in alone.colours)
+        assert legend.meaning.startswith(alone.meaning)
+    assert (shown_in(blended[WINNER]) != shown_in(plain[WINNER])).any() == (opacity < 100)
+
+
+@pytest.mark.parametrize("opacity", [-1, 101, float("nan"), None, "50", [50], True])
+def test_an_opacity_that_is_none_is_refused(small: Comparison, opacity: float) -> None:
+    with pytest.raises(InputError, match="an opacity is a number from 0 to 100 percent, got"):
+        viewer_value(small, opacity=opacity)
 
 
 def test_a_map_whose_name_a_picture_has_is_said_to_be_one(averaged: Comparison) -> None:
@@ -217,13 +243,14 @@ def test_a_legend_says_what_the_colours_mean_and_of_which_channel(small: Compari
                 assert legend.meaning.endswith(f"In {scale.unit}.")
                 assert legend.colours == tuple(scale.stops(16))
                 assert legend.labels == tuple(text for _, text in scale.ticks)
+                assert legend.places == tuple(scale.place(value) for value, _ in scale.ticks)
                 assert not legend.is_key
             else:
                 assert (legend.colours, legend.labels) == (scale.colours, scale.names)
                 assert legend.is_key
     winner = legend_of(small, Layer("largest weight"))
-    assert winner.labels == ("A", "B", "C")
-    assert list(winner.colours) == candidate_colours(3)
+    assert winner.labels == ("A", "B", "C", "equal weights")
+    assert list(winner.colours[:3]) == candidate_colours(3)
 
 
 def test_the_first_label_of_a_scale_has_its_first_colour_and_the_last_its_last(

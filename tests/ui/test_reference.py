@@ -11,15 +11,19 @@ from ensir.ensemble.lookup_table import LookupTable
 from ensir.errors import InputError
 from ensir.fitting import fit_statistics
 from ensir.published_tables import published_bytes
-from ensir.reference_set import ReferenceStatistics
+from ensir.reference_set import ReferencePictures, ReferenceStatistics
+from ensir.statistics_files import pictures_bytes, statistics_bytes
+from ensir.tolerance import FIXED, tolerance_of
 from ensir.ui.reference import (
     FILE,
     NONE,
     OWN_TRUTH,
     SAMPLE,
     SOURCES,
+    pictures_for,
     reference_for,
     sample_statistics,
+    tolerance_for,
 )
 from tests.conftest import make_pictures, make_statistics
 
@@ -169,3 +173,38 @@ def test_models_averaged_over_eight_views_take_the_weights_of_the_models() -> No
     assert other.candidate_names == eightfold and "without ×8" in about
     fitted = fit_statistics(one.of_candidates(plain), 16).table
     assert torch.equal(fit_statistics(other, 16).table.weights, fitted.weights)
+
+
+def test_the_sample_has_its_pictures_apart_in_the_order_of_the_candidates() -> None:
+    pictures = pictures_for(SAMPLE, ("median ×8", "bilateral"), None)
+    assert pictures is not None and len(pictures.names) == 24
+    assert pictures.total.candidate_names == ("median", "bilateral")
+    total = pictures.total.statistics
+    wanted = sample_statistics().of_candidates(("median", "bilateral")).statistics
+    assert torch.equal(total.sums, wanted.coarser(total.bins.width).sums)
+
+
+def test_only_a_file_of_reference_pictures_has_them_apart(upload: Upload) -> None:
+    parts = tuple(make_statistics(make_pictures(seed, 3), 32) for seed in range(3))
+    pictures = ReferencePictures(("x", "y", "z"), parts)
+    apart = upload("apart.safetensors", pictures_bytes(pictures))
+    added = upload("added.safetensors", statistics_bytes(pictures.total))
+    found = pictures_for(FILE, "CAB", apart)
+    assert found is not None and found.total.candidate_names == ("C", "A", "B")
+    assert pictures_for(FILE, "ABC", added) is None and pictures_for(FILE, "ABC", None) is None
+    for source in (SAMPLE, OWN_TRUTH, NONE):
+        assert pictures_for(source, "ABC", apart) is None
+
+
+def test_warnings_go_by_the_pictures_where_they_are_apart(upload: Upload) -> None:
+    parts = tuple(make_statistics(make_pictures(seed, 3), 32) for seed in range(4))
+    pictures = ReferencePictures(tuple("wxyz"), parts)
+    apart = upload("apart.safetensors", pictures_bytes(pictures))
+    found, wanted = tolerance_for(FILE, "ABC", apart, 64), tolerance_of(pictures, 64)
+    assert (found.distances, found.error) == (wanted.distances, wanted.error)
+    assert tolerance_for(FILE, "ABC", None, 64) is FIXED
+    assert tolerance_for(SAMPLE, "ABC", None, 16) is FIXED  # of no sample
+    filters = ("bilateral", "median")
+    known = tolerance_for(SAMPLE, filters, None, 16)
+    assert len(known.kinds) == 24 and known.truth is not None
+    assert tolerance_for(SAMPLE, filters, None, 16) is known  # read and compared once

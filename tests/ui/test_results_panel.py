@@ -7,10 +7,11 @@ import pytest
 from ensir.comparison import CHANNELS, Comparison
 from ensir.inspection import inspect_pixel, most_disputed_pixel
 from ensir.ui import views
-from ensir.ui.downloads import DOWNLOADS, MAPS_LABEL
+from ensir.ui.downloads import DOWNLOADS, MAPS_LABEL, WORKSPACE_LABEL
 from ensir.ui.events import FIRST_MAPS, View
 from ensir.ui.inspecting import NO_CANDIDATE, inspected
-from ensir.ui.layers import ALL, MAP_CHANNELS, viewer_value
+from ensir.ui.layers import ALL, MAP_CHANNELS, SOLID, viewer_value
+from ensir.ui.links import COPY_LABEL
 from ensir.ui.results_panel import GREEN, Results, results_panel
 from ensir.ui.viewer.layers import model_of
 
@@ -30,7 +31,7 @@ def test_the_column_opens_on_the_most_disputed_pixel(results: Results, small: Co
     assert (results.x.value, results.y.value) == (x, y)
     assert results.channel.value == CHANNELS[GREEN] == "green"
     shown = [component.value for component in results.inspected]
-    assert shown == list(inspected(inspect_pixel(small, x, y), "green"))
+    assert shown == list(inspected(small, inspect_pixel(small, x, y), "green"))
     value = viewer_value(small, pinned=(x, y))
     assert [layer.name for layer in value.layers] == [
         layer["name"] for layer in results.viewer.value["layers"]
@@ -56,6 +57,9 @@ def test_everything_there_is_can_be_chosen(results: Results, small: Comparison) 
     assert results.map_kind.choices == views.map_kinds(small)
     assert [value for _, value in results.map_channel.choices] == list(MAP_CHANNELS)
     assert (results.map_kind.value, results.map_channel.value) == (FIRST_MAPS, ALL)
+    assert (results.map_opacity.value, results.map_opacity.maximum) == (SOLID, SOLID)
+    assert results.sort_by.choices == views.sort_keys(small)
+    assert results.sort_by.value == views.sort_key(small)
     changed = [value for _, value in results.changed.choices]
     assert changed == [NO_CANDIDATE, "A", "B", "C"]
     assert (results.changed_value.minimum, results.changed_value.maximum) == (0, 255)
@@ -70,4 +74,11 @@ def test_every_download_has_its_button_and_what_is_handed_over(results: Results)
     assert [button.value for button in results.downloads] == list(DOWNLOADS)
     assert len(results.kept) == len(DOWNLOADS)
     assert results.map_download.value == MAPS_LABEL
-    assert all(kept.visible == "hidden" for kept in (*results.kept, results.kept_maps))
+    assert results.save.value == WORKSPACE_LABEL
+    others = (results.kept_maps, results.kept_workspace)
+    assert all(kept.visible == "hidden" for kept in (*results.kept, *others))
+
+
+def test_the_link_is_seen_once_it_is_copied(results: Results) -> None:
+    assert results.copy.value == COPY_LABEL
+    assert not results.link.visible and not results.link.interactive

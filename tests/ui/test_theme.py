@@ -13,9 +13,12 @@ COLOURS = ("#000000", "#808080", "#ffffff")
 
 
 def test_a_scale_says_its_ends_its_meaning_and_its_colours() -> None:
-    html = legend_html(Legend("How far apart they are.", COLOURS, ("0", "32", "64 or more")))
-    for label in ("0", "32", "64 or more"):
-        assert f"<span>{label}</span>" in html
+    html = legend_html(
+        Legend("How far apart they are.", COLOURS, ("0", "32", "64 or more"), (0, 0.5, 1))
+    )
+    for label, place in (("0", "0.00%"), ("32", "50.00%"), ("64 or more", "100.00%")):
+        style = f"left: {place}; transform: translateX(-{place})"
+        assert f'<span style="{style}">{label}</span>' in html
     assert f"linear-gradient(to right, {', '.join(COLOURS)})" in html
     assert "<em>How far apart they are.</em>" in html
     assert 'role="img" aria-label="Colour scale from 0 to 64 or more. How far' in html
@@ -31,7 +34,7 @@ def test_a_key_names_every_colour_as_text() -> None:
 
 
 def test_what_a_scale_says_is_text_everywhere() -> None:
-    html = legend_html(Legend('"><b>x</b>', COLOURS, ('<i>"0"', "1")))
+    html = legend_html(Legend('"><b>x</b>', COLOURS, ('<i>"0"', "1"), (0, 1)))
     assert "<b>" not in html and '<i>"' not in html
     assert html.count("&lt;b&gt;x&lt;/b&gt;") == 2  # seen, and read aloud
 

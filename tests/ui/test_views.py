@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from ensir.bin_set_plot import pixel_svg
-from ensir.bin_sets import bin_sets, thumbnails
+from ensir.bin_sets import bin_sets, levels_in, thumbnails
+from ensir.candidates_plot import candidates_svg
 from ensir.comparison import AVERAGE, CHANNELS, FUSED, Comparison, compare, scores
 from ensir.errors import InputError
 from ensir.images import read_image
@@ -63,7 +64,7 @@ def test_the_gallery_shows_the_maps_of_every_kind_as_the_engine_does(
             (values,) = map_values(small, layer)
             assert torch.equal(read_image(Path(path)), map_picture(small, layer, values))
             assert summary(small, layer, values) in caption
-            assert caption.startswith(layer.of or layer.title)
+            assert caption.startswith(layer.of or MAPS[kind].title)
         assert views.map_legend(small, kind, said) == legend_html(legend_of(small, there[0]))
         assert "{" not in words
 
@@ -119,7 +120,7 @@ def test_names_are_only_ever_text(averaged: Comparison, named: Comparison) -> No
         views.score_table(replace(averaged, truth=averaged.candidates["B"])),
         views.notes(MARKUP),
         views.map_legend(averaged, "largest weight"),
-        views.histogram(fitted, 0),
+        views.histogram(named, fitted, 0),
     ):
         assert MARKUP not in html and "<b>" not in html
         assert "&lt;b&gt;x&lt;/b&gt;" in html
@@ -145,10 +146,21 @@ def test_the_sentence_says_what_the_bin_set_is(small: Comparison, averaged: Comp
 
 def test_the_histogram_is_that_of_the_bin_set(small: Comparison, averaged: Comparison) -> None:
     pixel = inspect_pixel(small, 3, 5)
-    drawn = [views.histogram(pixel, channel) for channel in range(3)]
-    assert drawn == [pixel_svg(pixel, channel) for channel in range(3)]
+    drawn = [views.histogram(small, pixel, channel) for channel in range(3)]
     assert len(set(drawn)) == 3
-    assert "Averaging needs no bin sets" in views.histogram(inspect_pixel(averaged, 0, 0), 1)
+    for channel, bin_set in enumerate(pixel.bin_sets):
+        here = candidates_svg(bin_set, levels_in(small, channel, bin_set.number))
+        assert drawn[channel] == pixel_svg(pixel, channel) + here
+    of_average = views.histogram(averaged, inspect_pixel(averaged, 0, 0), 1)
+    assert "Averaging needs no bin sets" in of_average and "in-picture" not in of_average
+
+
+def test_a_table_is_known_by_its_pixel_whatever_else_it_shows(small: Comparison) -> None:
+    table = views.pixel_table(inspect_pixel(small, 3, 5), 1, " if A had 7")
+    assert views.is_of_pixel(table, 3, 5)
+    for x, y in ((5, 3), (3, 50), (None, 5), (None, None)):
+        assert not views.is_of_pixel(table, x, y)
+    assert not views.is_of_pixel(None, 3, 5) and not views.is_of_pixel([table], 3, 5)
 
 
 def test_bin_sets_that_cost_most_are_listed_first(small: Comparison) -> None:
@@ -159,6 +171,43 @@ def test_bin_sets_that_cost_most_are_listed_first(small: Comparison) -> None:
     without = replace(small, truth=None)
     sizes = [it.pixels for it in views.listed_bin_sets(without, GREEN)]
     assert sizes == sorted(sizes, reverse=True)
+
+
+def test_bin_sets_are_listed_by_what_is_wanted_and_known(
+    small: Comparison, averaged: Comparison
+) -> None:
+    keys = [key for _, key in views.sort_keys(small)]
+    assert keys == ["share of the error", "pixels", "error", "weight contrast"]
+    for key in keys:
+        there = views.listed_bin_sets(small, GREEN, key)
+        assert there == bin_sets(small, GREEN, key, views.MOST_BIN_SETS)
+    items = views.bin_set_items(small, there, GREEN, "weight contrast")
+    assert items[0][1] == f"{there[0].pixels:,} pixels, contrast {there[0].contrast:.2f}"
+    without = replace(small, truth=None)
+    assert [key for _, key in views.sort_keys(without)] == ["pixels", "weight contrast"]
+    assert views.sort_key(without, "error") == "pixels"
+    assert views.sort_key(without, "weight contrast") == "weight contrast"
+    for unknown in (None, "", "magic", ["pixels"]):
+        assert views.sort_key(small, unknown) == "share of the error"
+    assert views.sort_keys(averaged) == [] and views.sort_key(averaged, "pixels") is None
+
+
+def test_an_empty_list_of_bin_sets_says_why(small: Comparison, averaged: Comparison) -> None:
+    assert "every pixel has the same weights" in views.bin_sets_help(averaged)
+    assert "Choose one to see it in the viewer" in views.bin_sets_help(small)
+
+
+@pytest.mark.parametrize("opacity", [0, 40, 100])
+def test_maps_and_their_legend_are_blended_alike(small: Comparison, opacity: float) -> None:
+    for kind in ("entropy", "largest weight"):
+        ((path, _),) = views.map_items(small, kind, "red", opacity)
+        layer = Layer(kind, channel=0)
+        (values,) = map_values(small, layer)
+        picture = map_picture(small, layer, values, opacity / 100)
+        assert torch.equal(read_image(Path(path)), picture)
+        legend = views.map_legend(small, kind, "red", opacity)
+        assert ("Over the fused picture in grey." in legend) == (opacity < 100)
+        assert legend == legend_html(legend_of(small, layer, opacity / 100))
 
 
 def test_a_bin_set_is_shown_by_where_it_lies_with_its_size_and_error(
@@ -181,4 +230,4 @@ def test_of_a_map_of_the_whole_the_caption_says_what_it_is(small: Comparison) ->
     ((_, caption),) = views.map_items(small, "entropy", "red")
     layer = Layer("entropy", channel=0)
     (values,) = map_values(small, layer)
-    assert caption == f"entropy of the weights, red, {summary(small, layer, values)}"
+    assert caption == f"entropy of the weights, {summary(small, layer, values)}"

@@ -139,11 +139,18 @@ function drawSelection(context, selection, { view, frame, density }) {
   strokeTwice(context, () => context.rect(x, y, width, height), "#5ec8ff");
 }
 
-/** What lies under `pixel`, magnified, in a circle about it; `draw` draws for another place. */
+/** What lies under `pixel`, magnified, in a circle about it that stays in the panel; `draw` draws
+ * for another place. */
 function drawLoupe(context, pixel, place, draw) {
   const { view, size, frame, density } = place;
-  const middle = toFrame({ x: pixel.x + 0.5, y: pixel.y + 0.5 }, view, frame, density);
   const radius = Math.min(LOUPE_RADIUS, frame.width / 3, frame.height / 3);
+  const at = toFrame({ x: pixel.x + 0.5, y: pixel.y + 0.5 }, view, frame, density);
+  if (!isPixel(at, frame)) return; // out of sight
+  const room = radius + 2; // of the circle and its line
+  const middle = {
+    x: clamp(at.x, room, frame.width - room),
+    y: clamp(at.y, room, frame.height - room),
+  };
   const scale = Math.min(Math.max(view.scale * LOUPE_POWER, 4), MOST_SCALE);
   const circle = () => context.arc(middle.x, middle.y, radius, 0, 2 * Math.PI);
   context.save();

@@ -15,7 +15,7 @@ from ensir.errors import InputError
 from ensir.files import digest, write_whole
 
 # How numbers are stored: little-endian planes of channels, row by row, nothing before or between.
-NUMBER_TYPES = {torch.uint8: "uint8", torch.uint16: "uint16", torch.float32: "float32"}
+NUMBER_TYPES = {torch.uint8: "uint8", torch.float32: "float32"}
 
 
 @dataclass(frozen=True)
@@ -31,13 +31,14 @@ class Values:
 class Legend:
     """What the colours of a map mean: a scale, or a key with a label for each colour.
 
-    A scale's labels stand below it, the first and the last at its ends. The values of a layer with
-    a key are the places of its labels.
+    A scale has `places` for its labels, 0 at its start and 1 at its end. The values of a layer with
+    a key are the places of its labels. Colours that let something through stand over every grey.
     """
 
     meaning: str
     colours: tuple[str, ...]  # as CSS
     labels: tuple[str, ...]
+    places: tuple[float, ...] = ()
     is_key: bool = False
 
     def __post_init__(self) -> None:
@@ -46,13 +47,19 @@ class Legend:
                 f"a key has a label for each of its {len(self.colours)} colours, got "
                 f"{len(self.labels)}: add or drop some"
             )
+        if not self.is_key and len(self.labels) != len(self.places):
+            raise InputError(
+                f"a scale has a place for each of its {len(self.labels)} labels, got "
+                f"{len(self.places)}: add or drop some"
+            )
 
 
 @dataclass(frozen=True)
 class Layer:
     """One thing to look at.
 
-    A picture without `values` is its own numbers: the levels of its PNG. A map without them has
+    The numbers of a picture are from 0 to 255. One without `values` is its own: the levels of its
+    PNG. A map without them has
     colours only, and nothing is read from it. A layer may come without its `picture`: when a
     visitor chooses it, the viewer asks for it.
     """
@@ -62,7 +69,6 @@ class Layer:
     picture: str | None
     kind: Literal["picture", "map"] = "picture"
     values: Values | None = None
-    white: float = 255  # the number of white, by which PSNR is scaled; of a picture only
     legend: Legend | None = None
 
 
@@ -101,13 +107,13 @@ class ViewerValue:
 
 
 def stored_values(values: Tensor) -> Values:
-    """Puts numbers (C, H, W), uint8, uint16 or float32, where the viewer can read them exactly.
+    """Puts numbers (C, H, W), uint8 or float32, where the viewer can read them exactly.
 
     The same numbers are written once. Raises InputError for another type or shape.
     """
     if values.dtype not in NUMBER_TYPES or values.ndim != 3:
         raise InputError(
-            f"values are (C, H, W) uint8, uint16 or float32, got {values.dtype} "
+            f"values are (C, H, W) uint8 or float32, got {values.dtype} "
             f"{tuple(values.shape)}: convert them"
         )
     numbers = values.cpu().contiguous().numpy()
@@ -148,6 +154,7 @@ class LegendModel(GradioModel):
     meaning: str
     colours: tuple[str, ...]
     labels: tuple[str, ...]
+    places: tuple[float, ...]
     is_key: bool
 
 
@@ -156,7 +163,6 @@ class LayerModel(GradioModel):
     kind: str
     picture: FileData | None
     values: ValuesModel | None
-    white: float
     legend: LegendModel | None
 
 
@@ -191,7 +197,6 @@ def _layer_model(layer: Layer) -> LayerModel:
         kind=layer.kind,
         picture=None if layer.picture is None else FileData(path=layer.picture),
         values=None if values is None else _values_model(values),
-        white=layer.white,
         legend=None if legend is None else LegendModel(**asdict(legend)),
     )
 

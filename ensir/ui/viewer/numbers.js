@@ -2,7 +2,7 @@
 // A region is {planes, width, height, type}; a plane's number at column x and row y is
 // data[start + y * row + x * step].
 
-const NUMBERS = { uint8: Uint8Array, uint16: Uint16Array, float32: Float32Array };
+const NUMBERS = { uint8: Uint8Array, float32: Float32Array };
 const scratch = document
   .createElement("canvas")
   .getContext("2d", { willReadFrequently: true, colorSpace: "srgb" });
@@ -70,8 +70,8 @@ function meanAndDeviation(plane, region) {
   return { mean, deviation: Math.sqrt(sumOfPowers(plane, region, mean, 2) / count) };
 }
 
-/** PSNR in dB of a region against the truth, each in parts of its own white. */
-function psnr(region, white, truth, truthWhite) {
+/** PSNR in dB of a region against the truth, both from 0 to 255. */
+function psnr(region, truth) {
   const { width, height } = region;
   let squares = 0;
   region.planes.forEach((plane, channel) => {
@@ -80,7 +80,7 @@ function psnr(region, white, truth, truthWhite) {
       let place = plane.start + y * plane.row;
       let otherPlace = other.start + y * other.row;
       for (let x = 0; x < width; x += 1) {
-        const error = plane.data[place] / white - other.data[otherPlace] / truthWhite;
+        const error = (plane.data[place] - other.data[otherPlace]) / 255;
         squares += error * error;
         place += plane.step;
         otherPlace += other.step;

@@ -191,11 +191,22 @@ function showLegends(element, layers) {
   element.replaceChildren(...legends.map((legend) => (legend.is_key ? key(legend) : scale(legend))));
 }
 
-function scale({ meaning, colours, labels }) {
+// What lies beneath a map that lets it through: any grey.
+const GREYS = "linear-gradient(to top, #000, #fff)";
+
+function scale({ meaning, colours, labels, places }) {
   const bar = made("i", "ramp");
-  bar.style.background = `linear-gradient(to right, ${colours.join(", ")})`;
+  bar.style.background = `linear-gradient(to right, ${colours.join(", ")}), ${GREYS}`;
   const ends = made("span", "ends");
-  ends.append(...labels.map((label) => made("span", "", label)));
+  ends.append(
+    ...labels.map((text, place) => {
+      const label = made("span", "", text);
+      // Centred below its place, and at the ends flush with the bar.
+      label.style.left = `${100 * places[place]}%`;
+      label.style.transform = `translateX(${-100 * places[place]}%)`;
+      return label;
+    }),
+  );
   const legend = made("div", "map-legend");
   legend.append(bar, ends, made("em", "", meaning));
   return legend;
@@ -206,7 +217,7 @@ function key({ meaning, colours, labels }) {
   colours.forEach((colour, place) => {
     const item = made("li");
     const swatch = made("i", "chip");
-    swatch.style.background = colour;
+    swatch.style.background = `linear-gradient(${colour}, ${colour}), ${GREYS}`;
     item.append(swatch, made("span", "", labels[place]));
     list.append(item);
   });

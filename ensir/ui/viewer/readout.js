@@ -48,7 +48,7 @@ function statisticsOf(layer, truth, regionOf) {
   if (!truth || layer === truth || layer.kind !== "picture") return row;
   const target = regionOf(truth);
   if (target?.planes.length === region.planes.length) {
-    row.psnr = psnr(region, layer.white, target, truth.white);
+    row.psnr = psnr(region, target);
   }
   return row;
 }

@@ -24,8 +24,7 @@ pytestmark = pytest.mark.usefixtures("uploads")
 
 
 def test_stored_values_are_little_endian_planes() -> None:
-    deep = (PICTURE.to(torch.int32) * 1000).to(torch.uint16)
-    for tensor, type_ in ((deep, "<u2"), (PICTURE / 7, "<f4"), (PICTURE, "u1")):
+    for tensor, type_ in ((PICTURE / 7, "<f4"), (PICTURE, "u1")):
         values = stored_values(tensor)
         stored = np.fromfile(values.path, type_).reshape(values.channels, 4, 5)
         assert np.array_equal(stored, tensor.numpy())
@@ -63,9 +62,11 @@ def test_a_value_that_cannot_be_shown_is_refused(change: dict[str, object], word
         replace(VALUE, **change)
 
 
-def test_a_key_has_a_label_for_each_colour() -> None:
+def test_a_key_has_a_label_for_each_colour_and_a_scale_a_place_for_each_label() -> None:
     with pytest.raises(InputError, match="a label for each"):
         Legend("", ("#000", "#fff"), ("one",), is_key=True)
+    with pytest.raises(InputError, match="a place for each of its 2 labels, got 1"):
+        Legend("", ("#000", "#fff"), ("0", "1"), (0.5,))
 
 
 def test_files_are_told_to_gradio_and_nothing_else_is() -> None:

@@ -60,8 +60,8 @@ def random_picture(seed: int, height: int = HEIGHT, width: int = WIDTH) -> torch
 
 
 INPUT, TRUTH = random_picture(1), random_picture(2)
-DEEP = random_picture(3).to(torch.int32) * 257 - 128  # levels that 8 bits cannot tell apart
-DEEP = DEEP.clamp(0, 65535).to(torch.uint16)
+# Levels of 16 bits that 8 cannot tell apart, on the scale of all pictures.
+DEEP = (random_picture(3).float() - 128 / 257).clamp(0)
 FUSED = random_picture(4).float() * 0.7 + 1 / 3
 WEIGHT = torch.rand(1, HEIGHT, WIDTH, generator=torch.Generator().manual_seed(5))
 BEST = torch.randint(0, 3, (1, HEIGHT, WIDTH), generator=torch.Generator().manual_seed(6))
@@ -73,14 +73,14 @@ MASK[20:24, 30:41] = True
 @pytest.fixture(scope="module")
 def layers(tmp_path_factory: pytest.TempPathFactory) -> tuple[Layer, ...]:
     Path(os.environ["GRADIO_TEMP_DIR"]).mkdir(parents=True, exist_ok=True)
-    deep = shown((DEEP.to(torch.int32) // 257).to(torch.uint8))
+    deep = shown(DEEP.to(torch.uint8))
     grey = shown((WEIGHT * 255).to(torch.uint8).expand(3, -1, -1))
-    scale = Legend("mixture weight", ("#000", "#fff"), ("0", "1"))
+    scale = Legend("mixture weight", ("#000", "#fff"), ("0", "1"), (0, 1))
     key = Legend("largest weight", ("#0072B2", "#D55E00", "#009E73"), MODELS, is_key=True)
     best = stored_values(BEST.to(torch.uint8))
     return (
         Layer("input", shown(INPUT)),
-        Layer("deep", deep, values=stored_values(DEEP), white=65535),
+        Layer("deep", deep, values=stored_values(DEEP)),
         Layer("fused", shown(FUSED.to(torch.uint8)), values=stored_values(FUSED)),
         Layer("ground truth", shown(TRUTH)),
         Layer("weight", grey, "map", stored_values(WEIGHT), legend=scale),
@@ -511,7 +511,7 @@ def test_a_wipe_shows_one_layer_left_and_another_right_of_it(page: "Page") -> No
     expect(panel(page, 0)).to_have_attribute("data-shown", "input|deep")
     hover(page, WIDTH - 1, Y)  # what is read is what is seen there
     expect(panel(page, 0).locator(".reading")).to_have_text(
-        "  ".join(str(level) for level in DEEP[:, Y, -1].tolist())
+        "  ".join(str(level).removesuffix(".0") for level in DEEP[:, Y, -1].numpy())
     )
     press(page, "w")
     expect(handle).to_be_hidden()
@@ -529,6 +529,39 @@ def test_the_loupe_magnifies_the_same_place_in_every_panel(page: "Page") -> None
     for place, picture in enumerate((INPUT, FUSED.to(torch.uint8))):
         # A magnified pixel is larger than what the offset of `colour_at` leaves.
         assert colour_at(page, X, Y, place, "marks") == picture[:, Y, X].tolist()
+
+
+@browsed
+def test_the_loupe_stays_in_the_panel_at_the_edge_of_the_picture(page: "Page") -> None:
+    page.get_by_role("button", name="Loupe").click()
+    hover(page, 0, HEIGHT - 1)
+    settled(page)
+    script = """canvas => {
+      const [width, height] = [canvas.clientWidth, canvas.clientHeight];
+      const room = Math.min(72, width / 3, height / 3) + 2;
+      const at = [Math.round(room), Math.round(height - room)];
+      return [...canvas.getContext("2d").getImageData(...at, 1, 1).data].slice(0, 3);
+    }"""
+    marks = panel(page, 0).locator("canvas.marks")
+    assert marks.evaluate(script) == INPUT[:, HEIGHT - 1, 0].tolist()
+
+
+@browsed
+def test_the_tools_stand_in_one_line_and_labels_end_with_their_scale(
+    opened: Callable[..., "Page"],
+) -> None:
+    page = opened(width=1130)
+    page.locator("#highlighted").click()
+    expect(page.locator("[data-do=highlight]")).to_be_visible()
+    tools = page.locator(".tools").bounding_box()
+    tool = page.locator(".tool").first.bounding_box()
+    assert tools is not None and tool is not None and tools["height"] < 1.5 * tool["height"]
+    ends = panel(page, 2).locator(".ends span")
+    bar = panel(page, 2).locator(".ramp").bounding_box()
+    first, last = ends.first.bounding_box(), ends.last.bounding_box()
+    assert bar is not None and first is not None and last is not None
+    assert first["x"] == pytest.approx(bar["x"], abs=1)
+    assert last["x"] + last["width"] == pytest.approx(bar["x"] + bar["width"], abs=1)
 
 
 @browsed
@@ -566,9 +599,9 @@ def test_the_probe_reads_the_numbers_of_the_engine(page: "Page") -> None:
         hover(page, x, y)
         expect(page.locator(".where")).to_have_text(f"x {x}, y {y}")
         expect(page.locator(".probe dd").nth(7)).not_to_have_text("…")
-        for name, numbers in (("input", INPUT), ("deep", DEEP), ("ground truth", TRUTH)):
+        for name, numbers in (("input", INPUT), ("ground truth", TRUTH)):
             assert read(page, name) == [str(level) for level in numbers[:, y, x].tolist()]
-        for name, numbers in (("fused", FUSED), ("weight", WEIGHT)):
+        for name, numbers in (("deep", DEEP), ("fused", FUSED), ("weight", WEIGHT)):
             told = np.array(read(page, name), np.float32)
             assert np.array_equal(told, numbers[:, y, x].numpy())
         assert " ".join(read(page, "best")) == MODELS[int(BEST[0, y, x])]
@@ -650,19 +683,14 @@ def test_statistics_of_a_rectangle_are_those_of_numpy(page: "Page") -> None:
     found = statistics(page)
     area = (slice(None), slice(7, 41), slice(11, 31))
     truth = TRUTH[area].numpy() / 255.0
-    for name, numbers, white in (
-        ("input", INPUT, 255),
-        ("deep", DEEP, 65535),
-        ("fused", FUSED, 255),
-        ("weight", WEIGHT, None),
-    ):
+    for name, numbers in (("input", INPUT), ("deep", DEEP), ("fused", FUSED), ("weight", WEIGHT)):
         inside = numbers.numpy()[area].astype(np.float64)
         means, deviations, score = found[name]
         # Sums of a few hundred numbers in another order.
         assert means == pytest.approx(inside.mean((1, 2)), rel=1e-12)
         assert deviations == pytest.approx(inside.std((1, 2)), rel=1e-12)
-        if white:
-            error = ((inside / white - truth) ** 2).mean()
+        if name != "weight":
+            error = ((inside / 255 - truth) ** 2).mean()
             assert score == pytest.approx([-10 * math.log10(error)], rel=1e-12)
         else:
             assert score == []
