@@ -14,6 +14,7 @@ from ensir.ensemble.lookup_table import LookupTable, Origin
 from ensir.ensemble.mixture import Mixture
 from ensir.errors import InputError
 from ensir.fitting import BinSetFits
+from ensir.maps import Layer, map_values
 
 ORIGIN_WORDS = {
     Origin.FITTED: "fitted by EM",
@@ -104,13 +105,19 @@ def what_if(
 
 
 def most_disputed_pixel(comparison: Comparison) -> tuple[int, int]:
-    """x and y of the pixel whose candidates lie furthest apart, all channels together."""
-    spread = []
-    for rows in comparison.bands():
-        levels = torch.stack([levels_of(c[:, rows]) for c in comparison.candidates.values()]).int()
-        spread.append((levels.amax(0) - levels.amin(0)).sum(0))
-    width, _ = comparison.size
-    y, x = divmod(int(torch.cat(spread).argmax()), width)
+    """x and y of the pixel whose candidates lie furthest apart, all channels together.
+
+    Where there is a table, of the pixels whose weights were fitted, if there are any: they have
+    the most to show.
+    """
+    if comparison.table is None:
+        (apart,) = map_values(comparison, Layer("spread"))
+    else:
+        apart, origin = map_values(comparison, Layer("spread"), Layer("coverage"))
+        fitted = origin == Origin.FITTED
+        if fitted.any():
+            apart = apart.where(fitted, -1)
+    y, x = divmod(int(apart.argmax()), apart.shape[-1])
     return x, y
 
 

@@ -96,7 +96,7 @@ def test_the_limits_are_told_as_they_are() -> None:
         ("DECODE_SECONDS", 1, "{} s in all"),
         ("MOST_UPLOAD_BYTES", 2**20, "| {} MB, 1 MB"),
         ("MOST_BODY_BYTES", 2**20, "200 MB, {} MB"),
-        ("MOST_TABLE_BYTES", 2**20, "| {} MB (64"),
+        ("MOST_TABLE_BYTES", 2**20, "| {} MB (200"),
         ("MOST_STATISTICS_BYTES", 2**30, "1 MB, {} GB"),
         ("MOST_PUBLISHED_BYTES", 2**20, "| {} MB, 4 MB"),
         ("MOST_CHECKPOINT_BYTES", 2**30, "| {} GB, 20,000"),

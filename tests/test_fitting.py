@@ -581,7 +581,7 @@ def test_what_is_automatic_is_said_by_the_table(reference: ReferenceSet) -> None
         on_progress=lambda done, of: told.append((done, of)),
     )
     assert told[:3] == [(1, 3), (2, 3), (3, 3)]
-    assert told[3:] == [(done, 18) for done in range(1, 19)]  # at six widths
+    assert told[3:] == [(done, 36) for done in range(1, 37)]  # at twelve widths
     fits = fit_pictures(
         gather_pictures(reference), "auto", "least-squares", trust="auto", ridge="auto"
     )

@@ -106,12 +106,21 @@ def test_a_pixel_outside_is_refused(compared: Comparison, x: int, y: int) -> Non
         inspect_pixel(compared, x, y)
 
 
-def test_the_most_disputed_pixel_is_where_candidates_lie_furthest_apart(
-    compared: Comparison,
-) -> None:
-    x, y = most_disputed_pixel(compared)
-    spread = CANDIDATES.long().amax(0) - CANDIDATES.long().amin(0)
-    assert spread.sum(0)[y, x] == spread.sum(0).max()
+def test_the_most_disputed_pixel_is_where_candidates_lie_furthest_apart() -> None:
+    spread = (CANDIDATES.long().amax(0) - CANDIDATES.long().amin(0)).sum(0)
+    x, y = most_disputed_pixel(compare(ABC))
+    assert spread[y, x] == spread.max()
+    compared = compare(ABC, reference=REFERENCE, bin_width=64)
+    x, y = most_disputed_pixel(compared)  # with a table, of those that were fitted
+    table = compared.table
+    assert table is not None
+    origins = [
+        table.origin[channel].take(table.rows_of(table.bins.index(CANDIDATES[:, channel])))
+        for channel in range(3)
+    ]
+    fitted = (torch.stack(origins) == Origin.FITTED).all(0)
+    assert fitted[y, x] and not fitted.all()
+    assert spread[y, x] == spread[fitted].max()
 
 
 def one_pixel(compared: Comparison, x: int, y: int, channel: int, **values: int) -> Comparison:

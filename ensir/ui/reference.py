@@ -45,8 +45,8 @@ def sample_statistics() -> ReferenceStatistics:
 
 @functools.cache
 def samples() -> tuple[ReferenceStatistics, ...]:
-    """All statistics shipped, those of our filters first."""
-    return (sample_statistics(), *map(read_statistics, _sample_files()[1:]))
+    """All statistics shipped, those of our filters last."""
+    return (*map(read_statistics, _sample_files()[:-1]), sample_statistics())
 
 
 @functools.cache
@@ -67,7 +67,7 @@ def _tolerance_of_sample(place: int, models: tuple[str, ...], bin_width: int) ->
 
 
 def _sample_files() -> list[Path]:
-    return [SAMPLE_FILE, *sorted(set(SAMPLES.glob(f"*{SUMS}")) - {SAMPLE_FILE})]
+    return [*sorted(set(SAMPLES.glob(f"*{SUMS}")) - {SAMPLE_FILE}), SAMPLE_FILE]
 
 
 def sample_words() -> str:

@@ -428,7 +428,7 @@ def test_only_uploaded_files_are_read_and_no_address_is_fetched(
             "picture": ("fuse", [file], PAIR, 32, "em", None),
             "table": ("table_info", PAIR, 32, "em", file),
             "bin_width": ("weights_at", PIXELS[:2], PAIR, {"of": file}, "em", None),
-            "page": ("on_run", "Restore a picture", file, *[None] * 20),
+            "page": ("on_run", "Restore a picture", file, *[None] * 23),
         }[place]
         assert_refused(address, FOREIGN, *arguments)
     assert not fetched

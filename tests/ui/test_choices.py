@@ -60,7 +60,7 @@ def test_a_page_sends_what_settings_are_made_of(page: tuple[Inputs, Results]) ->
     inputs, results = page
     values = [it.value for it in [*inputs.own_settings, *inputs.weights, *results.view]]
     settings = settings_of(*values)
-    assert (settings.task, settings.weights, settings.channel) == ("denoising", "sample", "green")
+    assert (settings.task, settings.weights, settings.channel) == ("deraining", "sample", "green")
     assert (settings.x, settings.y) == (results.x.value, results.y.value)
 
 

@@ -9,7 +9,7 @@ import torch
 from ensir.comparison import Comparison, compare
 from ensir.images import read_image
 from ensir.restorers import restore_with
-from ensir.tasks import degraded
+from ensir.tasks import TASKS, degraded
 from ensir.ui.addresses import Link, read_query
 from ensir.ui.choices import chosen
 from ensir.ui.events import FIRST_MAPS, RESTORE
@@ -44,7 +44,7 @@ def copied(picture: str | None, strength: float = 25) -> dict[str, str]:
 
 
 def test_a_link_names_the_example_that_is_there() -> None:
-    noisy, truth = example_pictures(TEXT, TASK, 25)
+    noisy, truth = example_pictures(TEXT, TASK, TASKS[TASK].usual)
     query = copied(noisy)
     assert (query["example"], query["x"], query["y"]) == ("text", "30", "40")
     assert "example" not in copied(truth)  # not as the page degrades it
@@ -69,7 +69,7 @@ def test_an_address_sets_the_fields_and_counts_as_new_input() -> None:
     )
     assert link == read_query({"example": "text", "width": "24", "trust": "2"})
     assert (inputs, start) == (4, RESTORE)
-    assert (picture, truth) == example_pictures(TEXT, TASK, 25)
+    assert (picture, truth) == example_pictures(TEXT, TASK, TASKS[TASK].usual)
     assert said["visible"] and "trust=2 in the address is passed over" in said["value"]
     assert "New input" in note
     assert fields == list(chosen(link.settings))
@@ -82,12 +82,18 @@ def test_what_an_address_says_comes_back_as_text() -> None:
 
 def test_what_an_address_asks_for_is_restored_and_fused() -> None:
     link, _, _, inputs, _, picture, truth, *_ = arrive(
-        example="text", width="24", models="median,bilateral", x="31", y="12", channel="blue"
+        task="denoising",
+        example="text",
+        width="24",
+        models="median,bilateral",
+        x="31",
+        y="12",
+        channel="blue",
     )
     *_, outputs = on_linked(link, picture, truth, inputs)
     comparison = outputs[0]
     assert isinstance(comparison, Comparison)
-    noisy = degraded(read_image(TEXT), TASK, 25, SEED)
+    noisy = degraded(read_image(TEXT), "denoising", 25, SEED)
     names = ("median", "bilateral")
     restored = restore_with(names, noisy, lambda done, of: None, lambda: False)
     expected = compare(
