@@ -1,5 +1,6 @@
 import os
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -49,3 +50,24 @@ def test_work_is_done_by_as_many_threads_as_torch_has(monkeypatch: pytest.Monkey
         pytest.skip("there is one core")
     together = threading.Barrier(2, timeout=60)
     share_out(lambda first, last: together.wait(), 2, 1)  # each waits until the other is there
+
+
+@pytest.mark.skipif(
+    not hasattr(os, "sched_getaffinity") or len(os.sched_getaffinity(0)) < 2,
+    reason="the system cannot keep threads off a core, or has one",
+)
+def test_helpers_wake_on_other_cores_than_the_callers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    every = os.sched_getaffinity(0)
+    share_out(lambda first, last: time.sleep(0.01), 8, 1)  # now the helper is there
+    seen: dict[int, set[int]] = {}
+
+    def work(first: int, last: int) -> None:
+        seen[threading.get_ident()] = os.sched_getaffinity(0)
+        time.sleep(0.01)
+
+    share_out(work, 8, 1)
+    here = seen.pop(threading.get_ident())
+    (there,) = seen.values()
+    assert here == every  # the caller may go where it wants
+    assert there < every and len(there) == len(every) - 1
