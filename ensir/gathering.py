@@ -13,6 +13,7 @@ from ensir.ensemble.bin_statistics import gather_statistics
 from ensir.ensemble.bins import Bins
 from ensir.errors import Cancelled, InputError
 from ensir.files import shown_name
+from ensir.limits import MOST_STATISTICS_BYTES
 from ensir.progress import IsCancelled, OnProgress
 from ensir.read_ahead import read_ahead
 from ensir.reference_set import ReferencePictures, ReferenceSet, ReferenceStatistics
@@ -59,9 +60,23 @@ def gather_pictures(
     on_progress: OnProgress | None = None,
     cancelled: IsCancelled | None = None,
 ) -> ReferencePictures:
-    """As `gather_reference_set`, with the statistics of each picture kept apart."""
-    parts = _parts(reference_set, bin_width, device, on_progress, cancelled)
-    return ReferencePictures(reference_set.names, tuple(parts))
+    """As `gather_reference_set`, with the statistics of each picture kept apart.
+
+    Raises InputError, too, where all of them together take more memory than a file may.
+    """
+    kept: list[ReferenceStatistics] = []
+    held = 0
+    with closing(_parts(reference_set, bin_width, device, on_progress, cancelled)) as parts:
+        for part in parts:
+            held += part.statistics.nbytes
+            if held > MOST_STATISTICS_BYTES:
+                raise InputError(
+                    f"the sums of these pictures, each kept apart, take more than "
+                    f"{MOST_STATISTICS_BYTES / 2**30:.0f} GB: leave out pictures or models, or "
+                    "take wider bins"
+                )
+            kept.append(part)
+    return ReferencePictures(reference_set.names, tuple(kept))
 
 
 def _parts(

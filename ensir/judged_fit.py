@@ -16,18 +16,20 @@ from statistics import fmean
 import torch
 from torch import Tensor
 
+from ensir.ensemble.bins import Bins
 from ensir.ensemble.errors_about_average import errors_about_average
 from ensir.ensemble.lookup_table import LookupTable, Origin
-from ensir.errors import Cancelled
+from ensir.errors import Cancelled, InputError
 from ensir.fitting import fit_pictures
 from ensir.gathering import gather_pictures
 from ensir.held_out import HeldOutScores, LeftOut, leave_one_out
-from ensir.limits import LEVELS
+from ensir.limits import LEVELS, MOST_BIN_SETS
 from ensir.methods import Choices
 from ensir.progress import IsCancelled, OnProgress
 from ensir.reference_set import ReferencePictures, ReferenceSet
 
-AVERAGE, HELD_OUT = "average", "table, held out"
+WIDTHS = 8, 16, 32  # of the bins that pictures are gathered in
+AVERAGE, HELD_OUT, OVER_AVERAGE = "average", "table, held out", "over average"
 
 
 @dataclass(frozen=True)
@@ -88,15 +90,17 @@ class JudgedFit:
                 "One picture cannot be left out of the fit to judge it by: add pictures to see "
                 "what the table is worth."
             )
-        mean = self.mean_psnr
-        best = max(self.table.candidate_names, key=lambda name: mean[name])
-        ahead = held.mean_psnr - mean[best]
+        ahead, best = min(
+            (_mean_difference(held.psnr, self.psnr[name]), name)
+            for name in self.table.candidate_names
+        )
         moves = "gains" if held.mean_gain >= 0 else "loses"
         place = "ahead of" if ahead >= 0 else "behind"
+        apart = f"{abs(ahead):.2f}".replace("inf", "∞")  # a model may be perfect
         return (
             f"On pictures left out of its fit, the table {moves} {abs(held.mean_gain):.2f} dB "
             f"against averaging, with {held.won} of {len(held.pictures)} pictures better, and is "
-            f"{abs(ahead):.2f} dB {place} the best single model, {best}."
+            f"{apart} dB {place} the best single model, {best}."
         )
 
 
@@ -126,7 +130,11 @@ def judged_fit(
         pictures,
         bin_width,
         choices.method,
+        choices.prior,
+        first_weights=choices.first_weights,
         trust=choices.trust,
+        ridge=choices.ridge,
+        back_off=choices.back_off,
         on_progress=lambda done, total: report(0, number),
     ).table
     left_out = _known(earlier, pictures, choices, bin_width)
@@ -149,11 +157,18 @@ def fit_reference_set(
     stop, and InputError before anything is read for choices that cannot be used.
     """
     choices.check(len(candidates))
+    for name in {AVERAGE, HELD_OUT, OVER_AVERAGE}.intersection(candidates):
+        raise InputError(f"a model cannot be called {name!r} here: rename its folder")
+    members = len(candidates)
+    # As narrow as so many models can have: in wider bins they are joined without reading again.
+    narrow = next((it for it in WIDTHS if (LEVELS // it) ** members <= MOST_BIN_SETS), bin_width)
+    Bins(narrow, members).coarser(bin_width)
     reference_set = ReferenceSet(path, candidates)
     report = on_progress or (lambda done, total: None)
     number = len(reference_set)
     pictures = gather_pictures(
         reference_set,
+        narrow,
         on_progress=lambda done, total: report(done, 2 * number),
         cancelled=cancelled,
     )
@@ -164,6 +179,11 @@ def fit_reference_set(
         lambda done, total: report(number + done, 2 * number),
         cancelled,
     )
+
+
+def _mean_difference(one: Sequence[float], other: Sequence[float]) -> float:
+    """Of PSNR, in dB; two that are perfect, and infinite, differ by nothing."""
+    return fmean(0.0 if a == b else a - b for a, b in zip(one, other, strict=True))
 
 
 def psnr_of_candidates(pictures: ReferencePictures) -> dict[str, tuple[float, ...]]:

@@ -5,7 +5,6 @@ The same names stand in a workspace and in the address of a page.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any
@@ -70,10 +69,9 @@ def _task(value: object) -> str:
 
 def _number(most: float, what: str) -> Callable[[object], float]:
     def check(value: object) -> float:
-        number = float(value) if type(value) in (int, float) else math.nan  # type: ignore[arg-type]
-        if not 0 <= number <= most:
+        if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= most:
             raise InputError(f"{what} is a number from 0 to {most:g}, got {value!r:.80}")
-        return number
+        return float(value)
 
     return check
 

@@ -142,7 +142,8 @@ def shift_of(
     # With many candidates every value may lie in a bin set of its own, whose sums must fit.
     members = len(pictures)
     most = min(PIXELS, MOST_STATISTICS_BYTES // (72 * members * (members + 2)))
-    step = 1 + (pictures[0][0].numel() - 1) // most
+    height, width = pictures[0].shape[1:]
+    step = -(-height // max(1, most // width))
     levels = torch.stack([levels_of(picture[:, ::step]) for picture in pictures]).cpu()
     target = levels[0] if truth is None else levels_of(truth[:, ::step]).cpu()
     picture = gather_statistics(levels, target, Bins(table.bins.width, members))

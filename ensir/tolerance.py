@@ -6,6 +6,7 @@ their sum is known, or few pictures, fixed limits stand in.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -20,6 +21,7 @@ from ensir.reference_set import ReferencePictures
 from ensir.truth_fit import truth_fit
 
 FEW = 3  # of fewer pictures the largest distance says nothing
+MOST_KINDS = 256  # each is held against each
 MANY = 10  # so many show of what kinds their disagreements are
 # How far beyond the farthest of the reference set's own a picture may lie. Left out of six sets of
 # 5 to 24, none of the pictures came as far; of the nearest kinds, none beyond 1.22.
@@ -67,7 +69,8 @@ def tolerance_of(pictures: ReferencePictures, bin_width: int) -> Tolerance:
     truth = (min(far) / room, max(far) * room) if far else None
     if number < MANY:
         return Tolerance(tolerated_by(pictures), unseen=unseen, error=error, truth=truth)
-    kinds = tuple(disagreement(part.statistics) for part in pictures.parts)
+    some = pictures.parts[:: math.ceil(number / MOST_KINDS)]
+    kinds = tuple(disagreement(part.statistics) for part in some)
     bins = pictures.total.statistics.bins
     return Tolerance(_between(kinds), kinds, bins, unseen, error, truth)
 

@@ -115,6 +115,11 @@ def read_workspace(path: str | Path) -> Workspace:
     larger than a workspace may be.
     """
     path = Path(path)
+    if path.is_file() and path.stat().st_size > MOST_WORKSPACE_BYTES:
+        raise InputError(
+            f"{shown_name(path)} has more than {MOST_WORKSPACE_BYTES / 2**20:.4g} MB, the limit of "
+            "a workspace: open a smaller one"
+        )
     members, header = _opened(path)
     name = shown_name(path)
     names = header.get("candidates")

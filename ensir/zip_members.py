@@ -83,6 +83,8 @@ class ZipMember:
                 data = unpacker.decompress(data, self.size + 1)
             except zlib.error:
                 raise _damaged(self.file) from None
+            if not unpacker.eof or unpacker.unused_data:
+                raise _damaged(self.file)
         if len(data) != self.size or zlib.crc32(data) != self.checksum:
             raise _damaged(self.file)
         return data
@@ -192,14 +194,14 @@ def _checked(path: Path, entries: list[_Entry]) -> tuple[ZipMember, ...]:
             raise _damaged(path)  # two members share bytes
         end = entry.ends
     files = [entry for entry in entries if entry.member.name and not _is_clutter(entry.member)]
-    seen: dict[str, str] = {}
+    seen: dict[str, _Entry] = {}
     for entry in files:
         _check_name(shown, entry.path)
         _check(shown, entry)
-        twin = seen.setdefault(entry.path.casefold(), entry.path)
-        if twin is not entry.path:
+        twin = seen.setdefault(entry.path.casefold(), entry)
+        if twin is not entry:
             raise InputError(
-                f"{shown} holds both {_shown(twin)} and {_shown(entry.path)}: rename one"
+                f"{shown} holds both {_shown(twin.path)} and {_shown(entry.path)}: rename one"
             )
     if sum(entry.member.size for entry in files) > MOST_UNZIPPED_BYTES:
         raise InputError(
@@ -234,6 +236,8 @@ def _check(shown: str, entry: _Entry) -> None:
             f"{shown} is packed in a way that is not read here: make it as an ordinary zip"
         )
     if member.method == STORED and member.stored != member.size:
+        raise _damaged(member.file)
+    if member.stored > member.size + member.size // 100 + 1024:  # packing adds less to noise
         raise _damaged(member.file)
     if member.size > MOST_PICTURE_BYTES:
         raise InputError(

@@ -4,9 +4,11 @@ from statistics import fmean
 import pytest
 import torch
 
+from ensir import gathering
 from ensir.ensemble.baselines import average
 from ensir.ensemble.lookup_table import Origin
 from ensir.errors import Cancelled, InputError
+from ensir.fitting import fit_pictures
 from ensir.gathering import gather_pictures
 from ensir.judged_fit import AVERAGE, HELD_OUT, JudgedFit, fit_reference_set, judged_fit
 from ensir.methods import Choices
@@ -133,3 +135,34 @@ def test_the_same_choices_give_the_same_table_as_the_command_line(fit: JudgedFit
     from ensir.fitting import fit_pictures
 
     assert torch.equal(fit.table.weights, fit_pictures(fit.pictures, 32, "em").table.weights)
+
+
+def test_every_choice_reaches_the_table(folder: Path) -> None:
+    pictures = gather_pictures(ReferenceSet(folder, NAMES))
+    for choices in (Choices("least-squares", ridge=1e6), Choices("em", back_off=50.0)):
+        table = judged_fit(pictures, choices, 32).table
+        wanted = fit_pictures(
+            pictures, 32, choices.method, ridge=choices.ridge, back_off=choices.back_off
+        ).table
+        usual = judged_fit(pictures, Choices(choices.method), 32).table
+        assert torch.equal(table.weights, wanted.weights)
+        assert not torch.equal(table.weights, usual.weights)
+
+
+def test_how_far_a_perfect_model_is_ahead_is_said(tmp_path: Path) -> None:
+    files = reference_files(3)
+    for path in [path for path in files if path.startswith("gt/")]:
+        files[path.replace("gt/", f"{NAMES[0]}/", 1)] = files[path]
+    fit = fit_reference_set(put_zip(tmp_path / "set.zip", files), NAMES, Choices("em"), 32)
+    assert fit.verdict.endswith(f"and is ∞ dB behind the best single model, {NAMES[0]}.")
+
+
+def test_a_model_called_like_a_column_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="cannot be called 'table, held out' here"):
+        fit_reference_set(tmp_path, [NAMES[0], HELD_OUT], Choices("em"), 32)
+
+
+def test_pictures_apart_are_bounded_together(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gathering, "MOST_STATISTICS_BYTES", 300_000)
+    with pytest.raises(InputError, match="each kept apart, take more than"):
+        gather_pictures(ReferenceSet(folder, NAMES))

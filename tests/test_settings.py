@@ -27,7 +27,7 @@ GOOD = Settings(
 )
 BAD: dict[str, list[Any]] = {
     "task": ["rain", "", None, 3, ["deraining"], {}],
-    "strength": [math.nan, math.inf, -1, 51, True, "5", None, [5]],
+    "strength": [math.nan, math.inf, -1, 51, 10**400, True, "5", None, [5]],
     "models": ["median", [""], ["a", "a"], ["a\n"], ["x" * 81], [None], ["m"] * 17, 5, None, [[]]],
     "eightfold": [1, 0, "1", None, []],
     "weights": ["disk", "", None, 1, ["file"]],

@@ -63,6 +63,12 @@ class BinStatistics:
         return torch.bincount(self._cell_of_row, minlength=cells).reshape(self.channels, -1)
 
     @property
+    def nbytes(self) -> int:
+        """Bytes of memory that the sums take."""
+        sums = self.sums, self.products, self.truth_products
+        return sum(one.nbytes for one in (self.sets, *sums, self.histogram))
+
+    @property
     def pixels(self) -> int:
         """Pixels of the reference set, counted once for all channels."""
         return int(self.histogram[:, 3].sum()) // self.channels

@@ -23,6 +23,7 @@ from ensir.ensemble.fusion import (
 from ensir.ensemble.levels import levels_of, values_of
 from ensir.ensemble.soft_lookup import check_soft, soft_weights
 from ensir.errors import InputError
+from ensir.limits import DENSE_KEYS
 
 # Weights that add up to 1 within this are taken; float32 tables are off by 2e-7.
 SUM_TOLERANCE = 1e-6
@@ -170,7 +171,9 @@ class LookupTable:
                 return soft_weights(values, self.bins, weights_of)
             return weights_of(self.bins.index(torch.stack([levels_of(one) for one in here])))
 
-        makers = None if soft else kernels.compiled(pictures[0].device)
+        # The kernels walk a tree of rows times bins.
+        few = self.dense or len(self.starts) * self.bins.per_candidate <= DENSE_KEYS
+        makers = kernels.compiled(pictures[0].device) if few and not soft else None
         if makers is not None:
             starts = table.starts[:0] if self.dense else table.starts
             cut = self.bins.width, self.bins.per_candidate

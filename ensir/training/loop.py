@@ -44,7 +44,9 @@ Report = Callable[[Mapping[str, Any]], None]
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run of training is; the same plan on the same photographs gives the same weights.
+    """What a run of training is.
+
+    The same plan on the same photographs, computed alike, gives the same weights.
 
     Raises InputError for a task or architecture that there is not, and for numbers out of range.
     """

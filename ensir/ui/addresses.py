@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from ensir.answers import printable
 from ensir.comparison import CHANNELS
 from ensir.errors import InputError, in_short
 from ensir.images import read_image
@@ -85,7 +86,9 @@ def read_query(query: Mapping[str, str]) -> Link | None:
         try:
             return check(query[key]) if key in query else otherwise
         except InputError as error:
-            ignored.append(f"{key}={query[key]:.40} in the address is passed over: {error}")
+            ignored.append(
+                f"{key}={printable(query[key]):.40} in the address is passed over: {error}"
+            )
             return otherwise
 
     task = read("task", _task, TASK)

@@ -184,7 +184,7 @@ def _steps(restorers: Mapping[str, Restorer], image: Tensor) -> Steps:
     def work(on_progress: OnProgress, cancelled: IsCancelled) -> dict[str, Tensor]:
         return restore_with(list(restorers), image, on_progress, cancelled, restorers)
 
-    candidates = yield from followed(work)
+    candidates = yield from followed(work, ONE_AT_A_TIME)
     yield candidates
 
 

@@ -110,7 +110,7 @@ def on_choose(
             raise InputError(NOT_APART)
         return choose(pictures, bin_width, Choices(method), AUTOMATIC, report)
 
-    with closing(followed(work)) as steps:
+    with closing(followed(work, "choosing")) as steps:
         while True:
             try:
                 step = next(steps)

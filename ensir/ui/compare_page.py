@@ -68,6 +68,8 @@ file => {
 """
 # What is quick leaves the page as it is: no veil over what the visitor looks at.
 QUICK = {"trigger_mode": "always_last", "show_progress": "hidden"}
+# Of events that say what was clicked, Gradio would send the first one's word with a later one too.
+EACH = {"trigger_mode": "multiple"}
 # What shows another value in the viewer waits for what makes a new result, and sees that.
 SHOWN = {**QUICK, "concurrency_id": "result"}
 
@@ -166,7 +168,12 @@ def _wire_fusing(
         on_example,
         [inputs.task, inputs.strength, given],
         [inputs.start, inputs.picture, inputs.truth, inputs.degrade, given, inputs.note],
-        **QUICK,
+        **{**QUICK, **EACH},
+    )
+    settled = (
+        on_settled,
+        [comparison, given, fused_inputs, fused_with, *weights_and_view],
+        [*fused, results.candidates],
     )
     jobs = []
     for begin, mode in ((inputs.run.click, "once"), (taken.success, "always_last")):
@@ -181,12 +188,7 @@ def _wire_fusing(
             concurrency_id=ONE_AT_A_TIME,
             trigger_mode=mode,
         )
-        job.success(
-            on_settled,
-            [comparison, given, fused_inputs, fused_with, *weights_and_view],
-            [*fused, results.candidates],
-            show_progress="hidden",
-        )
+        job.success(*settled, show_progress="hidden", concurrency_id="result")
         job.then(lambda: gr.update(interactive=False), None, inputs.stop, queue=False)
         jobs.append(job)
     # What an address asks for is a run of its own, and shows the channel that it names.
@@ -209,6 +211,7 @@ def _wire_fusing(
         show_progress_on=[inputs.note],
         concurrency_id=ONE_AT_A_TIME,
     )
+    arrived.success(*settled, show_progress="hidden", concurrency_id="result")
     arrived.then(lambda: gr.update(interactive=False), None, inputs.stop, queue=False)
     jobs.append(arrived)
     inputs.workspace.upload(
@@ -301,13 +304,13 @@ def _wire_inspecting(
         on_bin_set,
         [comparison, channel, *map_look, numbers],
         [results.viewer, highlight, x, y, *inspected],
-        **SHOWN,
+        **{**SHOWN, **EACH},
     )
     results.explorer.pick(
         on_cell,
         [comparison, *map_look],
         [results.viewer, highlight, x, y, channel, *inspected],
-        **SHOWN,
+        **{**SHOWN, **EACH},
     )
     results.histogram.change(
         on_replay, [comparison, x, y, channel], [results.replay, results.explorer], **QUICK

@@ -11,7 +11,7 @@ import gradio as gr
 
 from ensir.comparison import Comparison, check_names
 from ensir.errors import InputError
-from ensir.judged_fit import HELD_OUT, JudgedFit, fit_reference_set, judged_fit
+from ensir.judged_fit import HELD_OUT, OVER_AVERAGE, JudgedFit, fit_reference_set, judged_fit
 from ensir.limits import MOST_CANDIDATES
 from ensir.methods import ENOUGH_PIXELS, Choices
 from ensir.progress import IsCancelled, OnProgress
@@ -27,7 +27,6 @@ from ensir.ui.jobs import followed
 from ensir.ui.reference import FILE
 from ensir.ui.tables import table_html
 
-OVER_AVERAGE = "over average"
 READING, LEAVING_OUT = "Reading", "Fitting without each"
 HELP = (
     "PSNR in RGB, dB, before rounding. Held out: each picture in turn is left out, the others are "
@@ -181,7 +180,7 @@ def _watched(
 
     It goes through the pictures once in each phase.
     """
-    steps = followed(work)
+    steps = followed(work, "fit")
     with closing(steps):
         try:
             while True:

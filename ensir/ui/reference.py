@@ -66,6 +66,16 @@ def _tolerance_of_sample(place: int, models: tuple[str, ...], bin_width: int) ->
     return tolerance_of(_sample_pictures_of(place, models), bin_width)
 
 
+@functools.lru_cache(maxsize=2)  # a path of an upload has one content
+def _pictures_in(file: str) -> ReferencePictures:
+    return read_pictures(file)
+
+
+@functools.lru_cache(maxsize=64)
+def _tolerance_in(file: str, names: tuple[str, ...], bin_width: int) -> Tolerance:
+    return tolerance_of(_pictures_in(file).of_candidates(list(names)), bin_width)
+
+
 def _sample_files() -> list[Path]:
     return [*sorted(set(SAMPLES.glob(f"*{SUMS}")) - {SAMPLE_FILE}), SAMPLE_FILE]
 
@@ -112,7 +122,7 @@ def pictures_for(source: str, names: Collection[str], file: str | None) -> Refer
         place = _place_of_sample(names)
         return None if place is None else _sample_pictures_of(place, tuple(map(_model, names)))
     if source == FILE and file and may_be_apart(source, file):
-        return read_pictures(file).of_candidates(list(names))
+        return _pictures_in(file).of_candidates(list(names))
     return None
 
 
@@ -129,8 +139,9 @@ def tolerance_for(
         place = _place_of_sample(names)
         models = tuple(map(_model, names))
         return FIXED if place is None else _tolerance_of_sample(place, models, bin_width)
-    pictures = pictures_for(source, names, file)
-    return FIXED if pictures is None else tolerance_of(pictures, bin_width)
+    if source == FILE and file and may_be_apart(source, file):
+        return _tolerance_in(file, tuple(names), bin_width)
+    return FIXED
 
 
 def _sample(candidates: Mapping[str, Tensor]) -> tuple[Reference, str]:

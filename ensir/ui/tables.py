@@ -20,8 +20,10 @@ def table_html(
         + "</tr>"
         for place, (first, *cells) in enumerate(rows)
     )
+    said = escape(caption)
     return (
-        f'<div class="numbers"><table><caption>{escape(caption)}</caption>'
+        f'<div class="numbers" tabindex="0" role="region" aria-label="{said}">'
+        f"<table><caption>{said}</caption>"
         f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
     )
 

@@ -8,6 +8,7 @@ from ensir.errors import InputError
 from ensir.progress import IsCancelled, OnProgress
 from ensir.ui.jobs import followed
 
+LANE = "tests"
 SOON = 5.0  # seconds; far more than the work takes, so that a busy machine is no failure
 
 
@@ -22,7 +23,7 @@ def finished(job: Generator[tuple[int, int], None, object]) -> tuple[list[tuple[
 
 
 def test_a_job_returns_the_result_of_its_work() -> None:
-    assert finished(followed(lambda on_progress, cancelled: "done"))[1] == "done"
+    assert finished(followed(lambda on_progress, cancelled: "done", LANE))[1] == "done"
 
 
 def test_a_job_yields_how_far_its_work_is() -> None:
@@ -32,7 +33,7 @@ def test_a_job_yields_how_far_its_work_is() -> None:
         on_progress(2, 5)
         assert seen.wait(SOON)
 
-    job = followed(work)
+    job = followed(work, LANE)
     states = [next(job)]
     while states[-1] == (0, 1):
         states.append(next(job))
@@ -46,7 +47,7 @@ def test_the_error_of_the_work_is_the_error_of_the_job() -> None:
         raise InputError("no")
 
     with pytest.raises(InputError, match="no"):
-        finished(followed(work))
+        finished(followed(work, LANE))
 
 
 def test_closing_a_job_ends_its_work_and_its_thread() -> None:
@@ -62,8 +63,27 @@ def test_closing_a_job_ends_its_work_and_its_thread() -> None:
                 return
             time.sleep(0.01)
 
-    job = followed(work)
+    job = followed(work, LANE)
     next(job)
     job.close()
-    assert stopped.is_set()
+    assert stopped.wait(SOON)
+    threads[0].join(SOON)
     assert not threads[0].is_alive()
+
+
+def test_closing_a_job_waits_for_nothing_but_the_next_job_of_its_lane_does() -> None:
+    may_end, order = threading.Event(), []
+
+    def deaf(on_progress: OnProgress, cancelled: IsCancelled) -> None:
+        assert may_end.wait(SOON)
+        order.append("deaf")
+
+    job = followed(deaf, LANE)
+    next(job)
+    job.close()  # were it to wait, the work would fail
+    follower = followed(lambda on_progress, cancelled: order.append("next"), LANE)
+    next(follower)
+    assert not order
+    may_end.set()
+    finished(follower)
+    assert order == ["deaf", "next"]

@@ -37,7 +37,7 @@ def arrive(**query: str) -> Any:  # noqa: ANN401
     return on_arrive(3, SimpleNamespace(query_params=query))
 
 
-def copied(picture: str | None, strength: float = 25) -> dict[str, str]:
+def copied(picture: str | None, strength: float = TASKS[TASK].usual) -> dict[str, str]:
     update = on_copy(picture, TASK, strength, list(RESTORERS), False, *WEIGHTS, *VIEW)
     assert update["visible"] and update["value"].startswith("?")
     return dict(parse_qsl(update["value"][1:]))
@@ -48,7 +48,7 @@ def test_a_link_names_the_example_that_is_there() -> None:
     query = copied(noisy)
     assert (query["example"], query["x"], query["y"]) == ("text", "30", "40")
     assert "example" not in copied(truth)  # not as the page degrades it
-    assert "example" not in copied(noisy, strength=10)
+    assert "example" not in copied(noisy, strength=12)
     assert "example" not in copied(None)
 
 

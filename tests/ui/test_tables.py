@@ -7,7 +7,7 @@ ESCAPED = "&lt;b&gt;x&lt;/b&gt;"
 def test_every_part_of_a_table_is_escaped() -> None:
     html = table_html(MARKUP, [MARKUP, MARKUP], [[MARKUP, MARKUP], ['"quoted" & more', "1"]])
     assert "<b>" not in html
-    assert html.count(ESCAPED) == 5
+    assert html.count(ESCAPED) == 6
     assert "&quot;quoted&quot; &amp; more" in html
 
 

@@ -23,9 +23,9 @@ WEIGHT_OF_ONE = 2**30  # 1 as a weight; rounding to it moves a value by less tha
 # loses less than one of these, and a value at most 2e-5 levels for each candidate but one.
 BITS, LOST_BITS = 24, 6
 # What is added before a value is cut to a whole level. The definition rounds to float32 first, so
-# that half a level less a rounding error goes up, too; here the errors of two weights are no larger
-# where candidates are up to 64 levels apart.
-HALF = 2**BITS // 2 + 128
+# that half a level less a rounding error goes up, too; here the error of a weight is no larger than
+# this where candidates are up to 64 levels apart.
+HALF, ROUNDING = 2**BITS // 2, 64
 HALF_WORD = 32  # bits
 # level // width is level * reciprocal >> 16 for levels below 256 and widths up to 256.
 RECIPROCAL_BITS = 16
@@ -61,6 +61,7 @@ def fuse_levels(
     word = np.empty(BLOCK, np.int64)
     half = word.view(np.uint32)
     total = np.empty(BLOCK, np.uint32)
+    to_round = np.uint32(HALF + ROUNDING * max(members - 1, 2))
     for begin in range(0, len(fused), BLOCK):
         size = min(BLOCK, len(fused) - begin)
         _find_rows(members, levels, begin, size, tree, width, per_candidate, row)
@@ -83,7 +84,7 @@ def fuse_levels(
                 )
         result = fused[begin : begin + size]
         for place in range(size):
-            up = np.uint32(total[place] + np.uint32(HALF))
+            up = np.uint32(total[place] + to_round)
             result[place] = np.uint8(up >> np.uint32(BITS))
 
 

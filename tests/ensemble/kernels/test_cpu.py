@@ -84,8 +84,8 @@ def assert_fuses_as_defined(table: LookupTable, pictures: list[Tensor]) -> None:
     assert image.shape == rounded.shape == defined.shape
     # Weights are rounded to 2**-30: two steps of float32 at most.
     assert torch.allclose(image, defined, rtol=0, atol=3.1e-5)
-    # From levels to levels they are cut to 2**-24, and halves less the error of two go up.
-    near = 255 * (len(pictures) - 1) / 2**24 + 128 / 2**24
+    # From levels to levels they are cut to 2**-24, and halves less the error of each go up.
+    near = (255 * (len(pictures) - 1) + 64 * max(len(pictures) - 1, 2)) / 2**24
     assert ((rounded - defined.double()).abs() <= 0.5 + near).all()
 
 
@@ -175,6 +175,14 @@ def test_a_picture_of_many_pieces_is_fused_as_one(monkeypatch: pytest.MonkeyPatc
     whole = table.fuse(pictures).image
     monkeypatch.setattr(cpu, "PIXELS_AT_ONCE", 700)
     assert torch.equal(table.fuse(pictures).image, whole)
+
+
+def test_halves_of_many_equal_weights_go_up() -> None:
+    table = made_table(1, 256, 6, 1)
+    table.weights[:] = 1 / 6
+    levels = torch.tensor([140, 140, 140, 140, 141, 100], dtype=torch.uint8)  # 133.5 in the mean
+    fused = table.fuse(list(levels.reshape(6, 1, 1, 1)), dtype=torch.uint8).image
+    assert fused.item() == 134
 
 
 def test_one_candidate_with_all_the_weight_comes_out_unchanged() -> None:
