@@ -33,7 +33,7 @@ import torch
 from ensir.images import encode_png
 
 ROOT = Path(__file__).resolve().parents[1]
-APP = "from ensir import ui; ui.import_gradio(); import ensir.ui.app"
+APP = "import ensir.ui.app"
 IMPORTS = {
     "nothing": ["-c", ""],
     "`import ensir`": ["-c", "import ensir"],
@@ -41,7 +41,7 @@ IMPORTS = {
     "`import ensir.ui`": ["-c", "import ensir.ui"],
     "`import ensir.ui.app`": [
         "-c",
-        "from ensir import ui; ui.import_gradio(); import ensir.ui.app",
+        "import ensir.ui.app",
     ],
 }
 HEAVY = ("torch", "gradio", "matplotlib", "numba", "cv2")

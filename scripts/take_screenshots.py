@@ -101,9 +101,9 @@ def fuse_example(page: Page, task: str, place: int) -> None:
 
 
 def fit_photographs(page: Page) -> None:
-    """Fits a table to our pictures with noise, as the filters of the example restore them."""
+    """Fits a table to our pictures, degraded and restored as the example is."""
     page.get_by_role("tab", name="Fit", exact=True).click()
-    upload = {"name": "noise.zip", "mimeType": "application/zip", "buffer": photographs()}
+    upload = {"name": "our pictures.zip", "mimeType": "application/zip", "buffer": photographs()}
     page.locator("#fit-zip input[type=file]").set_input_files(upload)
     page.locator("#fit-models").get_by_text(RESTORERS[0]).wait_for()
     page.locator("#run-fit").click()

@@ -18,6 +18,7 @@ from ensir.images import decode_with
 from ensir.limits import EXIT_SECONDS, MOST_UPLOAD_BYTES, OWN_MACHINE, PUBLIC_DEMO, Profile
 from ensir.ui.api import add_api
 from ensir.ui.compare_page import compare_page
+from ensir.ui.example import warm_up
 from ensir.ui.fit_events import FUSE_TAB
 from ensir.ui.fit_page import fit_page
 from ensir.ui.gate import Gate, address_of
@@ -69,7 +70,9 @@ def launch(port: int | None = None, *, wait: bool = True) -> str:
         signal.signal(signal.SIGTERM, _end_soon)
     kernels.warm()  # so that the first click is as fast as the second
     try:
-        return _serve(build_app(), port, wait=wait)
+        app = build_app()
+        threading.Thread(target=warm_up, name="ensir-warm-up", daemon=True).start()
+        return _serve(app, port, wait=wait)
     except OSError:
         if port is None:
             raise

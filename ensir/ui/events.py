@@ -28,12 +28,13 @@ from ensir.intake import Brought, brought, take_in
 from ensir.methods import METHODS
 from ensir.progress import OnProgress
 from ensir.restorers import depth_notes
+from ensir.restorers.classical import CLASSICAL
 from ensir.tasks import clean, task_of
 from ensir.tasks import degraded as degraded_by
 from ensir.ui import views
 from ensir.ui.base_models import Steps, chosen_at_first, estimate_words, offered, restored
 from ensir.ui.errors import say_input_errors, told
-from ensir.ui.example import SEED, TASK, example_files, example_pictures
+from ensir.ui.example import SEED, example_files, example_pictures
 from ensir.ui.inspecting import NO_CANDIDATE, inspected, listed, pinned
 from ensir.ui.layers import SOLID, viewer_value
 from ensir.ui.reference import FILE, reference_for, tolerance_for
@@ -44,8 +45,6 @@ WORKSPACE = "A saved workspace"
 NEW_INPUT = "New input: press the button to fuse it. What is shown still belongs to the old one."
 FIRST_MAPS = "weight"
 SOFT = "Soft look-up: weights are mixed with those of neighbouring bin sets, which are not drawn"
-FILTERS = "Filters: for noise of 25 levels. Networks: trained on synthetic data"
-NETWORKS = "Networks trained on synthetic data"
 
 
 @dataclass(frozen=True)
@@ -264,6 +263,13 @@ def on_example(task: str, strength: float, inputs: int, event: gr.EventData) -> 
     return RESTORE, picture, truth, False, inputs + 1, views.notes(NEW_INPUT)
 
 
+def models_words(task: str) -> str:
+    """What the base models of a task are for."""
+    if any(restorer.task == task for restorer in CLASSICAL):
+        return "Filters: for noise of 25 levels. Networks: trained on synthetic data"
+    return "Networks trained on synthetic data"
+
+
 def degrade_words(task: str) -> str:
     """What the page does on request to a clean picture."""
     about = task_of(task)
@@ -284,7 +290,7 @@ def on_task(task: str, picture: str | None, degrade: bool) -> tuple[object, ...]
         gr.update(
             choices=offered(task, picture),
             value=chosen_at_first(task),
-            info=FILTERS if task == TASK else NETWORKS,
+            info=models_words(task),
         ),
         gr.update(**strength),
         gr.update(info=degrade_words(task)),

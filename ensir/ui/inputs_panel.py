@@ -13,7 +13,7 @@ from ensir.tasks import TASKS
 from ensir.ui import views
 from ensir.ui.base_models import offered, tasks_here, where_words
 from ensir.ui.choosing import choosing_row
-from ensir.ui.events import FILTERS, OWN, RESTORE, WORKSPACE, degrade_words
+from ensir.ui.events import OWN, RESTORE, WORKSPACE, degrade_words, models_words
 from ensir.ui.example import BIN_WIDTH, METHOD, SEED, TASK, example_files
 from ensir.ui.example import RESTORERS as EXAMPLE_RESTORERS
 from ensir.ui.inputs import file_input, picture_input
@@ -172,7 +172,7 @@ def _restoring(opened: Comparison) -> dict[str, object]:
         offered(TASK),
         value=list(EXAMPLE_RESTORERS),
         label="Base models",
-        info=FILTERS,
+        info=models_words(TASK),
         elem_id="restorers",
     )
     eightfold = gr.Checkbox(

@@ -185,7 +185,7 @@ def test_the_work_of_a_visitor_who_leaves_ends_soon() -> None:
             ended.release()
 
     def steps() -> Iterator[str]:
-        for done, _ in followed(work):
+        for done, _ in followed(work, "test"):
             yield str(done)
 
     with gr.Blocks(analytics_enabled=False) as app:

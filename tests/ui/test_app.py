@@ -1022,6 +1022,7 @@ def test_a_saved_workspace_is_the_same_screen_again(
     expect(page.locator("#pixel-table caption")).to_contain_text(f"({x}, {y}), blue")
     choose(page, "map-kind", "error of each picture")
     expect(page.locator("#map-legend")).to_contain_text("absolute difference")
+    expect(page.locator("#map-legend")).not_to_contain_text("processing")
     parts = ("pixel-table", "scores", "sentence", "histogram", "map-legend")
     before = {part: page.locator(f"#{part}").inner_text() for part in parts}
     fused = shown_picture(page)

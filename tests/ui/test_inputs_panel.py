@@ -46,6 +46,7 @@ def test_the_column_opens_on_the_example_as_it_was_made(inputs: Inputs) -> None:
     for field, name in ((inputs.picture, INPUT), (inputs.truth, TRUTH)):
         assert field.value["path"] == shown(layer_picture(example(), name))
     assert inputs.restorers.value == list(EXAMPLE_RESTORERS)
+    assert "Filters" not in inputs.restorers.info  # rain has none
     assert (inputs.task.value, inputs.bin_width.value) == (TASK, BIN_WIDTH)
     assert (inputs.method.value, inputs.trust.value) == (METHOD, METHODS[METHOD].trust)
     assert inputs.source.value == SAMPLE
