@@ -265,7 +265,7 @@ def test_it_is_drawn_in_a_blink(compared: Comparison) -> None:
     pixel = pixel_of_origin(compared, Origin.FITTED)
     seconds = []
     for _ in range(9):
-        begun = time.perf_counter()
+        begun = time.thread_time()
         pixel_svg(pixel, 1)
-        seconds.append(time.perf_counter() - begun)
+        seconds.append(time.thread_time() - begun)
     assert min(seconds) < 0.02  # the least: a busy machine is no defect

@@ -38,10 +38,10 @@ def test_a_list_of_members_with_much_beside_them_is_refused_at_once() -> None:
             info = zipfile.ZipInfo(f"archive/data/{place}")
             info.extra = b"\xfe\xca\x00\x00" * 16_000  # fields of no content
             archive.writestr(info, b"")
-    start = time.perf_counter()
+    start = time.thread_time()
     with pytest.raises(InputError, match="damaged"):
         Archive(file.getvalue(), "a checkpoint")
-    assert time.perf_counter() - start < 1  # 0.01 s here; zipfile itself takes seconds
+    assert time.thread_time() - start < 1  # 0.01 s here; zipfile itself takes seconds
 
 
 def test_a_zip_with_a_comment_is_not_of_torch_save() -> None:

@@ -29,12 +29,14 @@ FULL = (
 def say_input_errors(event: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
     """Turns an InputError into its sentence on screen and anything else into an error id.
 
-    `functools.wraps` matters: Gradio finds `gr.SelectData` and `gr.Progress` by the signature.
+    `functools.wraps` matters: Gradio finds `gr.SelectData` and `gr.Progress` by the signature. A
+    generator yields once before it works: Gradio closes one at a stop only after its first step.
     """
     if inspect.isgeneratorfunction(event):
 
         @functools.wraps(event)
         def steps(*arguments: Parameters.args, **named: Parameters.kwargs) -> Iterator[object]:
+            yield gr.skip()
             with _said():
                 yield from event(*arguments, **named)
 

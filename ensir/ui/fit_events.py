@@ -97,7 +97,6 @@ def on_fit_again(
 ) -> Generator[object, None, None]:
     """Fits the same statistics by other choices; nothing is read again."""
     if fit is None:
-        yield gr.skip()
         return
     before, choices = fit, Choices(method, trust=trust)
 

@@ -9,6 +9,7 @@ import pytest
 
 from ensir.automatic import choose
 from ensir.comparison import Comparison, compare
+from ensir.errors import Cancelled
 from ensir.methods import Choices
 from ensir.published_tables import published_bytes
 from ensir.reference_set import ReferencePictures
@@ -114,22 +115,27 @@ def test_a_choice_that_is_stopped_fits_no_more(
 ) -> None:
     fits: list[int] = []
 
-    first = threading.Event()
+    first, ended = threading.Event(), threading.Event()
 
     def endless(*arguments: Any) -> None:  # noqa: ANN401
-        for done in itertools.count():
-            fits.append(done)
-            first.set()
-            arguments[-1](done, 10)
+        try:
+            for done in itertools.count():
+                fits.append(done)
+                first.set()
+                arguments[-1](done, 10)
+        except Cancelled:
+            ended.set()
+            raise
 
     monkeypatch.setattr("ensir.ui.choosing.choose", endless)
     file = upload("mine.safetensors", pictures_bytes(made()))
     steps = on_choose(small, 1, 1, FILE, file, 32, "em", 1.0)
     next(steps)
+    assert not fits
+    next(steps)
     assert first.wait(10)
-    steps.close()  # returns once the work has ended
-    done = len(fits)
-    assert done and len(fits) == done
+    steps.close()
+    assert ended.wait(10) and fits
 
 
 def test_the_button_is_there_where_pictures_are_apart(small: Comparison, upload: Upload) -> None:

@@ -1,4 +1,5 @@
 import inspect
+import itertools
 import logging
 import re
 from collections.abc import Iterator
@@ -60,14 +61,29 @@ def test_another_error_is_shown_as_an_id_and_logged(caplog: pytest.LogCaptureFix
 
 def test_generators_are_covered_while_they_run(caplog: pytest.LogCaptureFixture) -> None:
     steps = refuse_later()
+    assert next(steps) == gr.skip()
     assert next(steps) == 1
     with pytest.raises(gr.Error, match="ends early"):
         next(steps)
     steps = fail_later()
-    assert next(steps) == 1
+    assert list(itertools.islice(steps, 2)) == [gr.skip(), 1]
     with caplog.at_level(logging.ERROR), pytest.raises(gr.Error) as caught:
         next(steps)
     assert_says_an_id_only(caught.value.message, caplog.text)
+
+
+def test_a_generator_yields_before_it_works_so_that_a_stop_finds_it() -> None:
+    worked = []
+
+    @say_input_errors
+    def event() -> Iterator[int]:
+        worked.append(True)
+        yield 1
+
+    steps = event()
+    assert next(steps) == gr.skip() and not worked
+    assert list(steps) == [1]
+    assert worked
 
 
 def test_markup_in_a_sentence_is_text() -> None:

@@ -110,7 +110,7 @@ def test_what_an_address_asks_for_is_restored_and_fused() -> None:
 
 
 def test_without_an_address_nothing_is_run() -> None:
-    assert list(on_linked(None, None, None, 0)) == []
+    assert list(on_linked(None, None, None, 0)) == [gr.skip()]
 
 
 def test_a_link_can_be_compared_as_a_state_must() -> None:
