@@ -3,7 +3,8 @@
     python benchmarks/viewer.py [--pictures 3] [--size 3840x2160]
 
 The app: from the start of the server, its imports done, to the first picture; from a click to the
-table and the histogram of its pixel; from another bin width to the new maps of 1280 x 720 pixels.
+table and the histogram of its pixel; from another bin width to the new maps of 1280 x 720 pixels;
+the replay of EM, a step a frame, and from another place to its slice of the lookup table.
 The viewer: three pictures of 8 bits side by side. Frames are counted while the picture is moved by
 keys, one step a frame. Chromium draws with the processor here, as on a machine without a graphics
 card. Each row has its limit and the table is Markdown; of clicks, the median and the worst.
@@ -28,6 +29,7 @@ from torch.nn.functional import interpolate
 import ensir.ui.app
 from ensir.ensemble.levels import levels_of
 from ensir.images import encode_png, read_image
+from ensir.limits import LEVELS
 from ensir.ui.example import PICTURE, RESTORERS
 from ensir.ui.pictures import shown
 from ensir.ui.theme import theme
@@ -41,24 +43,49 @@ CHROMIUM = next(
 SECONDS = 2.0  # of panning
 HOVERS = 100
 CLICKS = 9
-WIDTHS = 4  # bin widths from 16 on, each a step wider
+WIDTHS = (24, 32, 40, 48)  # of bins, one after the other
+NARROW = 8  # the width of bins with the most cells in a slice of the table
+SLICES = 9
 WAIT = 120_000  # milliseconds
 HD = (1280, 720)
 
-PAN = """async (frame, milliseconds) => {
-  const keys = ["ArrowRight", "ArrowDown", "ArrowLeft", "ArrowUp"];
+# Milliseconds from frame to frame, while something is done to the element before each.
+FRAMES = """async (element, [act, milliseconds]) => {
+  const step = new Function("element", "count", act);
   const frames = [];
   await new Promise((done) => {
-    const step = (now) => {
+    const next = (now) => {
       frames.push(now);
       if (now - frames[0] > milliseconds) return done();
-      const key = keys[Math.floor(frames.length / 6) % 4];
-      frame.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true }));
-      return requestAnimationFrame(step);
+      step(element, frames.length);
+      return requestAnimationFrame(next);
     };
-    requestAnimationFrame(step);
+    requestAnimationFrame(next);
   });
   return frames.slice(1).map((now, place) => now - frames[place]);
+}"""
+PAN = """
+const key = ["ArrowRight", "ArrowDown", "ArrowLeft", "ArrowUp"][Math.floor(count / 6) % 4];
+element.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true }));
+"""
+# A step of EM further, two halves, and back again from the end.
+REPLAY = """
+const last = Number(element.max);
+element.value = last - Math.abs(last - (2 * count) % (2 * last));
+element.dispatchEvent(new Event("input", { bubbles: true }));
+"""
+# How many steps there are, and how many of them are seen while all are played at 30 a second.
+PLAYED = """async (replay) => {
+  const where = replay.querySelector(".where");
+  replay.querySelector(".speed select").value = "30";
+  replay.querySelector(".to-start").click();
+  replay.querySelector(".play").click();
+  const seen = new Set();
+  while (replay.querySelector(".play b").textContent === "Pause") {
+    await new Promise(requestAnimationFrame);
+    seen.add(/Step (\\d+)/.exec(where.textContent)[1]);
+  }
+  return [Number(replay.querySelector(".steps").max) / 2, seen.size - seen.has("0")];
 }"""
 # Until the numbers stand in the page, and until a frame with the marks has been drawn.
 HOVER = """async (frame, count) => {
@@ -110,13 +137,19 @@ for (const kind of ["pointerdown", "pointerup"]) {
   frame.dispatchEvent(new PointerEvent(kind, options));
 }
 """
-WIDER = """
+WIDTH = """
 const slider = document.querySelector("input[aria-label^='range slider for Bin width']");
-slider.value = Number(slider.value) + 8;
+slider.value = WIDTH;
 for (const kind of ["input", "change"]) slider.dispatchEvent(new Event(kind, { bubbles: true }));
 """
 TABLE = "document.querySelector('#pixel-table').textContent"
 HISTOGRAM = "document.querySelector('#histogram').innerHTML"
+SLICE = """
+const slider = document.querySelector("#lut-explorer .sliders input");
+slider.value = Number(slider.value) + (slider.value < 16 ? 1 : -1);
+slider.dispatchEvent(new Event("input", { bubbles: true }));
+"""
+SHOWN_SLICE = "document.querySelector('#lut-explorer canvas').dataset.shown"
 # Of the maps in the gallery, the last; its address once it is drawn.
 LAST_MAP = """[...document.querySelectorAll("#maps .grid-container img")]
   .map((one) => one.complete && one.naturalWidth ? one.src : "").at(-1) || undefined"""
@@ -145,12 +178,37 @@ def in_the_app(browser: Browser) -> list[tuple[str, str, str]]:
     rows.append(("click to table, ms", of_turns([one[0] for one in clicks]), "200"))
     rows.append(("click to histogram, ms", of_turns([one[1] for one in clicks]), "500"))
     fuse_candidates(page)
-    wider = [page.evaluate(CHANGED, [WIDER, LAST_MAP])[0] for _ in range(WIDTHS)]
+    wider = [
+        page.evaluate(CHANGED, [WIDTH.replace("WIDTH", str(width)), LAST_MAP])[0]
+        for width in WIDTHS
+    ]
     size = "{} x {}".format(*HD)
     rows.append((f"another bin width to new maps of {size}, ms", of_turns(wider), "500"))
+    rows += teaching_rows(page)
     page.close()
     gr.close_all(verbose=False)
     return rows
+
+
+def teaching_rows(page: Page) -> list[tuple[str, str, str]]:
+    """What shows how EM works, and what the lookup table holds."""
+    page.emulate_media(reduced_motion="no-preference")  # else a step a second is played
+    page.get_by_role("tab", name="EM replay").click()
+    page.locator("#em-replay svg.gains path").first.wait_for(state="attached")
+    slider = page.locator("#em-replay .steps")
+    moved = 1000 / statistics.mean(slider.evaluate(FRAMES, [REPLAY, 1000 * SECONDS]))
+    steps, seen = page.locator("#em-replay .replay").evaluate(PLAYED)
+    page.evaluate(f"() => {{ {WIDTH.replace('WIDTH', str(NARROW))} }}")
+    page.get_by_role("tab", name="Lookup table").click()
+    cells = " × ".join([str(LEVELS // NARROW)] * len(RESTORERS))
+    page.locator("#lut-explorer .which").get_by_text(cells).wait_for()
+    page.wait_for_timeout(1500)  # until everything that follows from it is there
+    slices = [page.evaluate(CHANGED, [SLICE, SHOWN_SLICE])[0] for _ in range(SLICES)]
+    return [
+        ("EM replay moved by its slider, steps/s", f"{moved:.0f}", "30"),
+        ("EM replay played at 30 steps/s, steps seen", f"{seen:.0f} of {steps:.0f}", "all"),
+        (f"another slice of {cells} bin sets, ms", of_turns(slices), "300"),
+    ]
 
 
 def fuse_candidates(page: Page) -> None:
@@ -237,7 +295,7 @@ def frames_a_second(page: Page, frame: Locator, *keys: str) -> float:
     for key in keys:
         page.keyboard.press(key)
     page.wait_for_timeout(1500)  # until halves are made and Chromium is warm
-    return 1000 / statistics.mean(frame.evaluate(PAN, 1000 * SECONDS))
+    return 1000 / statistics.mean(frame.evaluate(FRAMES, [PAN, 1000 * SECONDS]))
 
 
 def of_large_pictures(page: Page, tensors: list[torch.Tensor]) -> list[tuple[str, str, str]]:

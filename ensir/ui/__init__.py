@@ -34,6 +34,9 @@ def build_app() -> gr.Blocks:
 
 def launch(port: int | None = None, *, wait: bool = True) -> str:
     """Opens the app and returns its address; `wait` keeps it open until it is interrupted."""
+    from ensir.ui.example import begin_example
+
+    begin_example()  # torch computes it while Python reads Gradio
     from ensir.ui.app import launch
 
     return launch(port, wait=wait)

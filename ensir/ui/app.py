@@ -23,10 +23,11 @@ from ensir.ui.fit_events import FUSE_TAB
 from ensir.ui.fit_page import fit_page
 from ensir.ui.gate import Gate, address_of
 from ensir.ui.inputs import GuardedBlocks
+from ensir.ui.jobs import under_way
 from ensir.ui.learn import learn_panel
 from ensir.ui.logs import log_to_stderr
 from ensir.ui.temp_folder import keep_swept
-from ensir.ui.theme import CSS_FILE, theme
+from ensir.ui.theme import CSS_FILE, SCRIPT_FILE, theme
 
 TITLE = "EnsIR visualizer"
 ABOUT = """
@@ -50,11 +51,11 @@ def build_app() -> gr.Blocks:
     with GuardedBlocks(title=TITLE, analytics_enabled=False, fill_width=True) as app:
         gr.Markdown(ABOUT, elem_id="title")
         with gr.Tabs(elem_id="pages") as tabs:
-            with gr.Tab("Fuse and inspect", id=FUSE_TAB):
+            with gr.Tab("Fuse and inspect", id=FUSE_TAB, elem_id="fuse-tab"):
                 page = compare_page(app)
-            with gr.Tab("Fit"):
+            with gr.Tab("Fit", elem_id="fit-tab"):
                 fit_page(tabs, page)
-            with gr.Tab("Learn"):
+            with gr.Tab("Learn", elem_id="learn-tab"):
                 learn_panel()
         for event in app.fns.values():
             event.api_visibility = "private"  # of use to the page alone
@@ -100,10 +101,7 @@ def gate_of(app: gr.Blocks, allowed: Profile) -> Middleware:
 
 def pending(app: gr.Blocks, address: str) -> int:
     """How many events of an address run or wait."""
-    queues = app._queue.event_queue_per_concurrency_id.values()
-    events = [event for queue in queues for event in queue.queue]
-    events += [event for job in app._queue.active_jobs for event in job or ()]
-    return sum(address_of(event.request.scope) == address for event in events)
+    return sum(address_of(event.request.scope) == address for event in under_way(app))
 
 
 def _end_soon(*_: object) -> None:
@@ -145,5 +143,6 @@ def _serve(app: gr.Blocks, port: int | None, *, wait: bool) -> str:
         app_kwargs={"middleware": [gate_of(app, allowed)]},
         theme=theme(),
         css_paths=[CSS_FILE],
+        js=SCRIPT_FILE.read_text(encoding="utf-8"),
     )
     return str(address)

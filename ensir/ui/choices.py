@@ -74,7 +74,7 @@ def view_of(settings: Settings) -> View:
 
 
 def chosen(settings: Settings) -> tuple[object, ...]:
-    """The fields of the left column as settings have them, in the order of `compare_page`.
+    """Fields that no result fills as settings have them, in the order of `compare_page`.
 
     Base models that there are not here are left out.
     """
@@ -94,6 +94,7 @@ def chosen(settings: Settings) -> tuple[object, ...]:
         settings.trust,
         settings.soft,
         _map_channel(settings),
+        settings.map_opacity,
     )
 
 

@@ -7,6 +7,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 import gradio as gr
+from gradio.events import Dependency
 
 from ensir.automatic import Chosen, choose
 from ensir.comparison import Comparison
@@ -14,7 +15,7 @@ from ensir.errors import Cancelled, InputError
 from ensir.methods import Choices
 from ensir.progress import IsCancelled, OnProgress
 from ensir.ui.errors import say_input_errors
-from ensir.ui.jobs import followed
+from ensir.ui.jobs import at_end, followed
 from ensir.ui.reference import may_be_apart, pictures_for
 
 if TYPE_CHECKING:
@@ -44,9 +45,13 @@ def wire_choosing(
     comparison: gr.State,
     given: gr.State,
     fused_inputs: gr.State,
-    refit: Callable[[Callable[..., object]], object],
+    link: gr.State,
+    refit: Callable[[Callable[..., Dependency]], None],
 ) -> None:
-    """Wires the button; `refit` lets an event fuse again with the weights chosen."""
+    """Wires the button; `refit` lets an event fuse again with the weights chosen.
+
+    What brings another result, or chooses by hand what is being chosen, ends the choosing.
+    """
     begin, stop, note = inputs.choose, inputs.stop_choosing, inputs.chosen
     source, file = inputs.source, inputs.file
     begin.click(_begun, None, [begin, stop], queue=False)
@@ -60,24 +65,18 @@ def wire_choosing(
         show_progress_on=[note],
     )
     refit(job.success)
-    job.then(_ended, None, [begin, stop], queue=False)
-    stop.click(_ended, None, [begin, stop], cancels=[job], queue=False)
-    gr.on(
-        [source.change, file.upload, file.clear],
-        on_choosable,
-        [source, file],
-        [begin, note],
-        queue=False,
-        show_progress="hidden",
-    )
+    at_end(job, on_ended, [source, file], [begin, stop], queue=False)
+    stop.click(on_ended, [source, file], [begin, stop], cancels=[job], queue=False)
     gr.on(
         [
+            *(source.change, file.upload, file.clear),
             *(inputs.method.input, inputs.bin_width.input, inputs.trust.input),
-            *(inputs.run.click, inputs.examples.select),
+            *(inputs.run.click, inputs.examples.select, inputs.workspace.upload, link.change),
         ],
-        lambda: _help(HELP),
-        None,
-        note,
+        on_choosable,
+        [source, file],
+        [begin, stop, note],
+        cancels=[job],
         queue=False,
         show_progress="hidden",
     )
@@ -125,10 +124,16 @@ def on_choose(
 
 
 @say_input_errors
+def on_ended(source: str, file: str | None) -> tuple[object, ...]:
+    """The button is there again if its source of weights has what choosing needs; no stop is."""
+    return gr.update(interactive=may_be_apart(source, file)), gr.update(visible=False)
+
+
+@say_input_errors
 def on_choosable(source: str, file: str | None) -> tuple[object, ...]:
-    """Whether a source of weights has what choosing needs, and a word about it."""
+    """The same, and a word about it in the place of what was chosen before."""
     can = may_be_apart(source, file)
-    return gr.update(interactive=can), _help(HELP if can else NOT_APART)
+    return *on_ended(source, file), _help(HELP if can else NOT_APART)
 
 
 def chosen_words(chosen: Chosen, bin_width: int, trust: float) -> str:
@@ -148,10 +153,6 @@ def chosen_words(chosen: Chosen, bin_width: int, trust: float) -> str:
 
 def _begun() -> tuple[object, ...]:
     return gr.update(interactive=False), gr.update(visible=True)
-
-
-def _ended() -> tuple[object, ...]:
-    return gr.update(interactive=True), gr.update(visible=False)
 
 
 def _help(words: str) -> str:

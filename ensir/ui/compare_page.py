@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import gradio as gr
 from gradio.components import Component
+from gradio.events import Dependency
 
 from ensir.ui import views
 from ensir.ui.base_models import ONE_AT_A_TIME
@@ -34,6 +36,7 @@ from ensir.ui.events import (
     on_settled,
     on_task,
     on_truth,
+    on_viewed,
 )
 from ensir.ui.example import example
 from ensir.ui.inputs_panel import Inputs, inputs_panel
@@ -50,9 +53,11 @@ from ensir.ui.inspecting import (
     on_sort,
     on_want,
 )
+from ensir.ui.jobs import at_end, wire_stop
 from ensir.ui.links import COPY, LABEL_AGAIN, on_arrive, on_copy, on_linked
 from ensir.ui.reference import FILE, OWN_TRUTH
 from ensir.ui.results_panel import GREEN, Results, results_panel
+from ensir.ui.sight import progress_script, result_script
 from ensir.ui.workspace import on_open
 
 # Gradio's own button downloads what it held before the click.
@@ -64,6 +69,13 @@ file => {
   document.body.append(link);
   link.click();
   link.remove();
+}
+"""
+# How the viewer is looked into is known to the page alone.
+TELL_LOOK = """
+(comparison, _, ...settings) => {
+  const viewer = document.querySelector("#viewer .viewer");
+  return [comparison, JSON.stringify(viewer.look()), ...settings];
 }
 """
 # What is quick leaves the page as it is: no veil over what the visitor looks at.
@@ -78,11 +90,12 @@ SHOWN = {**QUICK, "concurrency_id": "result"}
 class Page:
     """What other tabs need of this one, to bring it weights of theirs."""
 
+    app: gr.Blocks
     comparison: gr.State  # what is looked at
     inputs: Inputs
     given: gr.State  # counts inputs: those that were not fused yet wait for the button
     fused_inputs: gr.State  # the count when they were fused last
-    refit_after: Callable[[Callable[..., object]], object]  # an event, such as `button.click`
+    refit_after: Callable[[Callable[..., Dependency]], None]  # an event, such as `button.click`
 
 
 def compare_page(app: gr.Blocks) -> Page:
@@ -103,7 +116,7 @@ def compare_page(app: gr.Blocks) -> Page:
     _wire_inspecting(results, comparison, highlight, numbers)
     _wire_downloads(results, comparison)
     _wire_keeping(inputs, results, comparison)
-    return Page(comparison, inputs, *fusing)
+    return Page(app, comparison, inputs, *fusing)
 
 
 def _wire_inputs(inputs: Inputs) -> None:
@@ -142,7 +155,7 @@ def _wire_fusing(
     comparison: gr.State,
     highlight: gr.State,
     numbers: gr.State,
-) -> tuple[gr.State, gr.State, Callable[[Callable[..., object]], object]]:
+) -> tuple[gr.State, gr.State, Callable[[Callable[..., Dependency]], None]]:
     """What makes a new result.
 
     Returns the counts of inputs, and what lets an event fuse again with other weights.
@@ -150,12 +163,13 @@ def _wire_fusing(
     # Inputs are counted: those that were not fused yet wait for the button.
     given, fused_inputs = gr.State(0), gr.State(0)
     fused_with = gr.State(None)  # where the weights of the last run came from
+    drawn = gr.State(None)  # the view that the result was drawn in
     fused = [
         *(comparison, results.viewer, highlight),
         *(results.map_kind, results.maps, results.map_legend),
         *(results.score_table, inputs.note, results.x, results.y, *results.inspected),
         *(results.changed, results.bin_sets, numbers, results.sort_by, results.bin_sets_help),
-        results.map_opacity,
+        drawn,
     ]
     weights_and_view = [*inputs.weights, *results.view]
     for event in (
@@ -164,97 +178,94 @@ def _wire_fusing(
         *(inputs.strength.input, inputs.task.input, inputs.eightfold.input),
     ):
         event(on_new_input, [given, fused_inputs], [given, inputs.truth, inputs.note], queue=False)
+    refitted = {
+        "outputs": [*fused, results.candidates],
+        "show_progress_on": [inputs.note],
+        "concurrency_id": "result",
+    }
+
+    def looked_at(result: Dependency) -> None:
+        """What was chosen to be looked at while the result was made is looked at."""
+        result.success(on_viewed, [comparison, drawn, *results.view], fused, **SHOWN)
+
+    there = [comparison, given, fused_inputs]
+
+    def refit(event: Callable[..., Dependency]) -> None:
+        options = {"trigger_mode": "always_last", "show_progress": "minimal", **refitted}
+        looked_at(event(on_refit, [*there, *weights_and_view], **options))
+
+    weights = [inputs.bin_width.input, inputs.trust.input, inputs.soft.input]
+    refit(partial(gr.on, [*weights, inputs.source.select, inputs.file.upload]))
+    refit(inputs.method.input(on_method, inputs.method, inputs.trust, queue=False).then)
+    looked_at(
+        inputs.truth.upload(
+            on_truth,
+            [*there, inputs.truth, *weights_and_view],
+            trigger_mode="always_last",
+            show_progress="minimal",
+            **refitted,
+        )
+    )
+    link = gr.State(None)  # what an address asks for
+    # Before the runs: the page sends the events of one click one after the other, each when the
+    # one before has ended.
+    wire_choosing(inputs, comparison, given, fused_inputs, link, refit)
     taken = inputs.examples.select(
         on_example,
         [inputs.task, inputs.strength, given],
         [inputs.start, inputs.picture, inputs.truth, inputs.degrade, given, inputs.note],
         **{**QUICK, **EACH},
     )
-    settled = (
-        on_settled,
-        [comparison, given, fused_inputs, fused_with, *weights_and_view],
-        [*fused, results.candidates],
-    )
+    running = {"show_progress_on": [inputs.note], "concurrency_id": ONE_AT_A_TIME}
+    made = [*fused, results.candidates, fused_inputs, fused_with]
     jobs = []
-    for begin, mode in ((inputs.run.click, "once"), (taken.success, "always_last")):
-        # Before the work, for the page sends the events of one click one after the other.
+    for begin, mode, pressed in (
+        (inputs.run.click, "once", "run"),
+        (taken.success, "always_last", "examples"),
+    ):
+        begin(None, js=progress_script("note", pressed, "viewer"))
         about = [inputs.start, inputs.picture, inputs.degrade]
         begin(on_begin, about, [inputs.stop, inputs.truth], queue=False)
-        job = begin(
-            on_run,
-            [*inputs.to_run, given, *weights_and_view, comparison],
-            [*fused, results.candidates, fused_inputs, fused_with],
-            show_progress_on=[inputs.note],
-            concurrency_id=ONE_AT_A_TIME,
-            trigger_mode=mode,
-        )
-        job.success(*settled, show_progress="hidden", concurrency_id="result")
-        job.then(lambda: gr.update(interactive=False), None, inputs.stop, queue=False)
-        jobs.append(job)
-    # What an address asks for is a run of its own, and shows the channel that it names.
-    link = gr.State(None)
+        to_run = [*inputs.to_run, given, *weights_and_view, comparison]
+        jobs.append(begin(on_run, to_run, made, trigger_mode=mode, **running))
+        jobs[-1].success(None, js=result_script("viewer", "run"))
+    # A link is a run of its own, and shows the channel that it names.
     chosen = _chosen(inputs, results)
     app.load(
         on_arrive,
         given,
         [
             *(link, inputs.link_note, inputs.note, given),
-            *(inputs.start, inputs.picture, inputs.truth, *chosen),
+            *(inputs.start, inputs.picture, inputs.truth),
+            *(results.map_kind, results.x, results.y, results.sort_by, *chosen),
         ],
         show_progress="hidden",  # and queued: only then the page hears that the link has changed
     )
     link.change(lambda: gr.update(interactive=True), None, inputs.stop, queue=False)
-    arrived = link.change(
-        on_linked,
-        [link, inputs.picture, inputs.truth, given],
-        [*fused, results.candidates, fused_inputs, fused_with, results.channel],
-        show_progress_on=[inputs.note],
-        concurrency_id=ONE_AT_A_TIME,
-    )
-    arrived.success(*settled, show_progress="hidden", concurrency_id="result")
-    arrived.then(lambda: gr.update(interactive=False), None, inputs.stop, queue=False)
-    jobs.append(arrived)
-    inputs.workspace.upload(
+    linked = [link, inputs.picture, inputs.truth, given]
+    jobs.append(link.change(on_linked, linked, [*made, results.channel], **running))
+    for job in jobs:
+        settled = job.success(
+            on_settled,
+            [*there, fused_with, *weights_and_view],
+            show_progress="hidden",
+            **refitted,
+        )
+        looked_at(settled)
+    wire_stop(app, inputs.stop, jobs)
+    opened = inputs.workspace.upload(
         on_open,
         [inputs.workspace, given],
         [
-            *(*fused, results.candidates, fused_inputs, fused_with),
-            *(inputs.start, inputs.picture, inputs.truth, inputs.own_files, inputs.workspace),
-            *(inputs.file, results.channel, *chosen),
+            *(*made, inputs.start, inputs.picture, inputs.truth, inputs.own_files),
+            *(inputs.workspace, inputs.file, results.channel, *chosen),
         ],
         show_progress_on=[inputs.note],
         concurrency_id="result",
         cancels=jobs,
     )
-    inputs.stop.click(
-        lambda: gr.update(interactive=False), None, inputs.stop, cancels=jobs, queue=False
-    )
-    refitted = {
-        "outputs": [*fused, results.candidates],
-        "trigger_mode": "always_last",
-        "show_progress": "minimal",
-        "show_progress_on": [inputs.note],
-        "concurrency_id": "result",
-    }
-    there = [comparison, given, fused_inputs]
-    gr.on(
-        [
-            *(inputs.bin_width.input, inputs.trust.input, inputs.soft.input),
-            *(inputs.source.select, inputs.file.upload),
-        ],
-        on_refit,
-        [*there, *weights_and_view],
-        **refitted,
-    )
-    inputs.method.input(on_method, inputs.method, inputs.trust, queue=False).then(
-        on_refit, [*there, *weights_and_view], **refitted
-    )
-    inputs.truth.upload(on_truth, [*there, inputs.truth, *weights_and_view], **refitted)
-
-    def refit(event: Callable[..., object]) -> object:
-        return event(on_refit, [*there, *weights_and_view], **refitted)
-
-    wire_choosing(inputs, comparison, given, fused_inputs, refit)
+    opened.success(None, js=result_script("viewer", "start"))
+    opened.failure(lambda: None, None, inputs.workspace, queue=False)  # for another one
     return given, fused_inputs, refit
 
 
@@ -281,18 +292,19 @@ def _wire_inspecting(
         [*inspected, results.bin_sets, numbers],
         **QUICK,
     )
-    results.sort_by.input(
+    # Not `input`: Gradio sends that whenever a list is left, and what has the focus is drawn anew.
+    results.sort_by.select(
         on_sort, [comparison, channel, results.sort_by], [results.bin_sets, numbers], **QUICK
     )
     gr.on(
-        [results.changed.input, results.changed_value.input],
+        [results.changed.select, results.changed_value.input],
         on_changed,
         [comparison, x, y, channel, results.changed, results.changed_value],
         results.inspected,
         **QUICK,
     )
     maps = [results.maps, results.map_legend]
-    results.map_kind.input(on_maps, [comparison, results.map_kind, *map_look], maps, **QUICK)
+    results.map_kind.select(on_maps, [comparison, results.map_kind, *map_look], maps, **QUICK)
     gr.on(
         [results.map_channel.input, results.map_opacity.input],
         on_map_look,
@@ -335,8 +347,9 @@ def _wire_keeping(inputs: Inputs, results: Results, comparison: gr.State) -> Non
         results.save,
         WORKSPACE_LABEL,
         say_input_errors(workspace_file),
-        [comparison, *settings],
+        [comparison, results.look, *settings],
         results.kept_workspace,
+        js=TELL_LOOK,
     )
     copied = results.copy.click(
         on_copy, [inputs.picture, *settings], results.link, show_progress="hidden", queue=False
@@ -351,7 +364,7 @@ def _chosen(inputs: Inputs, results: Results) -> list[Component]:
     return [
         *(inputs.task, inputs.strength, inputs.degrade, inputs.restorers, inputs.eightfold),
         *(inputs.source, inputs.bin_width, inputs.method, inputs.trust, inputs.soft),
-        results.map_channel,
+        *(results.map_channel, results.map_opacity),
     ]
 
 
@@ -361,14 +374,18 @@ def hand_over(
     make: Callable[..., str],
     inputs: Sequence[Component],
     kept: gr.DownloadButton,
+    js: str | None = None,
 ) -> None:
-    """Makes the file on a click and hands it over; meanwhile the button says so."""
+    """Makes the file on a click and hands it over; meanwhile the button says so.
+
+    A script may fill inputs that only the page knows.
+    """
     button.click(
         lambda: gr.update(value="Being made …", interactive=False), None, button, queue=False
     )
-    made = button.click(make, inputs, kept, show_progress="hidden")
+    made = button.click(make, inputs, kept, js=js, show_progress="hidden")
     made.success(None, kept, None, js=HAND_OVER)
-    made.then(lambda: gr.update(value=label, interactive=True), None, button, queue=False)
+    at_end(made, lambda: gr.update(value=label, interactive=True), None, button, queue=False)
 
 
 def _shown_groups(start: str) -> tuple[object, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import zipfile
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from ensir.comparison import Comparison
 from ensir.errors import InputError
 from ensir.files import digest, write_whole
 from ensir.images import encode_png
+from ensir.looks import UNFIT, Look, read_look
 from ensir.maps import map_values
 from ensir.maps.export import array_bytes, png_with_legend
 from ensir.table_files import table_bytes
@@ -66,15 +68,28 @@ def maps_file(comparison: Comparison, kind: str, map_channel: str, opacity: floa
 
 def workspace_file(
     comparison: Comparison,
+    look: str | None,
     task: str,
     strength: float,
     restorers: list[str] | None,
     eightfold: bool,
     *weights_and_view: Any,  # noqa: ANN401 - as a run takes them
 ) -> str:
-    """The path of all that is on the screen, to be opened again."""
+    """The path of all that is on the screen, to be opened again.
+
+    `look` is how the viewer is looked into, as JSON, or nothing.
+    """
     settings = settings_of(task, strength, restorers, eightfold, *weights_and_view)
-    return kept("workspace.zip", workspace_bytes(comparison, settings))
+    return kept("workspace.zip", workspace_bytes(comparison, settings, _look(look)))
+
+
+def _look(told: str | None) -> Look | None:
+    if not told:
+        return None
+    try:
+        return read_look(json.loads(told))
+    except (ValueError, RecursionError):
+        raise InputError(UNFIT) from None
 
 
 DOWNLOADS: dict[str, Callable[[Comparison], str]] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import inspect
 import logging
@@ -24,6 +25,8 @@ FULL = (
     "there is not enough memory for this just now: take a smaller picture, fewer candidates or "
     "wider bins"
 )
+# By torch of a processor, by Python of a thread, and by OpenCV.
+SAID_WHEN_FULL = ("can't allocate memory", "can't start new thread", "Insufficient memory")
 
 
 def say_input_errors(event: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
@@ -95,5 +98,6 @@ def _said() -> Iterator[None]:
 
 
 def _is_out_of_memory(error: Exception) -> bool:
-    """Whether Python or torch could not allocate; torch says it of a CPU in words alone."""
-    return isinstance(error, MemoryError) or "can't allocate memory" in str(error)
+    """Whether memory lacked for values, a thread or a process; many say it in words alone."""
+    is_said = isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM
+    return is_said or any(words in str(error) for words in SAID_WHEN_FULL)

@@ -25,6 +25,7 @@ from ensir.errors import InputError
 from ensir.images import Stored, read_picture
 from ensir.inspection import inspect_pixel, most_disputed_pixel
 from ensir.intake import Brought, brought, take_in
+from ensir.looks import Look
 from ensir.methods import METHODS
 from ensir.progress import OnProgress
 from ensir.restorers import depth_notes
@@ -38,6 +39,7 @@ from ensir.ui.example import SEED, example_files, example_pictures
 from ensir.ui.inspecting import NO_CANDIDATE, inspected, listed, pinned
 from ensir.ui.layers import SOLID, viewer_value
 from ensir.ui.reference import FILE, reference_for, tolerance_for
+from ensir.ui.side_by_side import side_by_side
 
 RESTORE = "Restore a picture"
 OWN = "My own candidates"
@@ -184,13 +186,22 @@ def on_settled(
     fused_with: Weights | None,
     *weights_and_view: Any,  # noqa: ANN401
 ) -> object:
-    """After a run: follows what was changed while it went on.
+    """After a run: takes the weights that were chosen while it went on.
 
     New input waits for the button; other weights are those of the result at once.
     """
     if inputs != fused_inputs or fused_with == Weights(*weights_and_view[:6]):
         return gr.skip()
     return on_refit(comparison, inputs, fused_inputs, *weights_and_view)
+
+
+@say_input_errors
+def on_viewed(comparison: Comparison, drawn: View | None, *view: Any) -> object:  # noqa: ANN401
+    """After a result: looks at it as was chosen while it was made; the rest stays."""
+    wanted = View(*view)
+    if drawn is None or _as_there_is(wanted, comparison) == drawn:
+        return gr.skip()
+    return fused_outputs(comparison, None, wanted)
 
 
 @say_input_errors
@@ -325,36 +336,73 @@ def on_method(method: str) -> float:
     return METHODS[method].trust
 
 
-def fused_outputs(comparison: Comparison, about: str, view: View) -> tuple[object, ...]:
-    """All of the page that a new result changes, in the order of `compare_page`."""
-    x, y = pinned(comparison, view.x, view.y) or most_disputed_pixel(comparison)
-    kinds = views.map_kinds(comparison)
-    kind = view.map_kind if view.map_kind in [name for _, name in kinds] else FIRST_MAPS
+def fused_outputs(
+    comparison: Comparison,
+    about: str | None,
+    view: View,
+    *,
+    is_set: bool = True,
+    look: Look | None = None,
+) -> tuple[object, ...]:
+    """All of the page that a new result changes, in the order of `compare_page`.
+
+    Without words about the weights the notes stay. Fields that `is_set` says to hold the view are
+    filled only where there is no such thing: a visitor may have changed them meanwhile.
+    """
+    drawn = _as_there_is(view, comparison)
+
+    def field(name: str, **options: object) -> object:
+        value = getattr(drawn, name)
+        if not is_set or value != getattr(view, name):
+            options["value"] = value
+        return gr.update(**options)
+
+    x, y = drawn.x or 0, drawn.y or 0  # never None: there is always a pixel to look at
+    kind, channel, opacity = drawn.map_kind, view.map_channel, view.map_opacity
+    said = [*comparison.notes, *comparison.warnings, *([SOFT] if comparison.soft else [])]
+    in_viewer, maps, bin_sets, pixel, scores = side_by_side(
+        lambda: viewer_value(
+            comparison, map_channel=channel, opacity=opacity, pinned=(x, y), look=look
+        ),
+        lambda: views.map_items(comparison, kind, channel, opacity),
+        lambda: listed(comparison, view.channel, drawn.sort_by),
+        lambda: inspected(comparison, inspect_pixel(comparison, x, y), view.channel),
+        lambda: views.score_table(comparison),
+    )
     return (
         comparison,
-        viewer_value(
-            comparison, map_channel=view.map_channel, opacity=view.map_opacity, pinned=(x, y)
-        ),
+        in_viewer,
         None,  # nothing is highlighted
-        gr.update(choices=kinds, value=kind),
-        views.map_items(comparison, kind, view.map_channel, view.map_opacity),
-        views.map_legend(comparison, kind, view.map_channel, view.map_opacity),
-        views.score_table(comparison),
-        views.notes(
-            about, *comparison.notes, *comparison.warnings, *([SOFT] if comparison.soft else [])
-        ),
-        x,
-        y,
-        *inspected(comparison, inspect_pixel(comparison, x, y), view.channel),
+        field("map_kind", choices=views.map_kinds(comparison)),
+        maps,
+        views.map_legend(comparison, kind, channel, opacity),
+        scores,
+        gr.skip() if about is None else views.notes(about, *said),
+        field("x"),
+        field("y"),
+        *pixel,
         gr.update(choices=[NO_CANDIDATE, *comparison.candidates], value=NO_CANDIDATE),
-        *listed(comparison, view.channel, view.sort_by),
-        gr.update(
+        *bin_sets,
+        field(
+            "sort_by",
             choices=views.sort_keys(comparison),
-            value=views.sort_key(comparison, view.sort_by),
             visible=comparison.table is not None,
         ),
         views.bin_sets_help(comparison),
-        view.map_opacity,
+        drawn,
+    )
+
+
+def _as_there_is(view: View, comparison: Comparison) -> View:
+    """The view as far as a result has what is looked at, else what is looked at first."""
+    x, y = pinned(comparison, view.x, view.y) or most_disputed_pixel(comparison)
+    is_there = view.map_kind in [name for _, name in views.map_kinds(comparison)]
+    return replace(
+        view,
+        map_kind=view.map_kind if is_there else FIRST_MAPS,
+        x=x,
+        y=y,
+        sort_by=views.sort_key(comparison, view.sort_by),
     )
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import functools
+import threading
+import time
 from pathlib import Path
 
-from ensir.comparison import Comparison, compare
+from ensir.comparison import Comparison, compare, scores
 from ensir.images import read_image
 from ensir.restorers import restore_with
 from ensir.tasks import TASKS, clean, degraded
@@ -20,6 +22,11 @@ SEED = 1
 RESTORERS = tuple(f"small {family} {TASK}" for family in ("MPRNet", "NAFNet", "Restormer"))
 BIN_WIDTH = 16
 METHOD = "em"
+# The steps of the slider that are nearest, the nearest first.
+WIDTHS = (BIN_WIDTH, 24, 8, 32, 40, 48, 56, 64)
+PAUSE = 0.3  # seconds for whoever looks at the page meanwhile
+
+_making = threading.Lock()
 
 
 def example_files() -> list[Path]:
@@ -33,14 +40,24 @@ def example_pictures(path: Path, task: str, strength: float) -> tuple[str, str]:
     return shown(degraded(truth, task, strength, SEED)), shown(truth)
 
 
-@functools.cache
 def example() -> Comparison:
     """A photograph in the rain, restored and fused; made once, in some two seconds."""
+    with _making:  # who comes while it is being made waits for it
+        return _made()
+
+
+def begin_example() -> None:
+    """Begins to make the example, for whoever asks for it next."""
+    threading.Thread(target=example, name="ensir-example", daemon=True).start()
+
+
+@functools.cache
+def _made() -> Comparison:
     truth = read_image(PICTURE)
     rainy = degraded(truth, TASK, TASKS[TASK].usual, SEED)
     candidates = restore_with(RESTORERS, rainy, lambda done, total: None, lambda: False)
     reference, _ = reference_for(SAMPLE, candidates, truth, None, BIN_WIDTH)
-    return compare(
+    made = compare(
         candidates,
         degraded=rainy,
         truth=truth,
@@ -48,8 +65,12 @@ def example() -> Comparison:
         bin_width=BIN_WIDTH,
         method=METHOD,
     )
+    scores(made)  # it keeps them, and the page shows them first of all
+    return made
 
 
 def warm_up() -> None:
-    """Reads what the first refit of the example is held against, so that it does not wait."""
-    tolerance_for(SAMPLE, RESTORERS, None, BIN_WIDTH)
+    """Works out what a refit of the example is held against, so that none waits for it."""
+    for width in WIDTHS:
+        tolerance_for(SAMPLE, RESTORERS, None, width)
+        time.sleep(PAUSE)

@@ -19,6 +19,7 @@ from ensir.published_tables import published_bytes
 from ensir.reference_contents import ReferenceContents, look_through
 from ensir.statistics_files import pictures_bytes
 from ensir.table_files import table_bytes
+from ensir.truth_doubts import doubts
 from ensir.ui import views
 from ensir.ui.downloads import kept
 from ensir.ui.errors import say_input_errors
@@ -34,6 +35,7 @@ HELP = (
     ".pth is for the authors’ code, without names: the models are in the order of the columns."
 )
 CHANGED = "Other models are chosen: press Fit to gather them. The result is still of the old ones."
+ANOTHER = "Another reference set is there: press Fit to gather it. The result is of the old one."
 IN_PLACE = "Statistics of {names} are in place."
 WANTED = f"{IN_PLACE} Bring a picture from each of these models, and press the button."
 COLOURS = {"fitted": "#0072b2", "too few pixels": "#e69f00", "no pixel": "#9aa5b1"}
@@ -84,7 +86,7 @@ def on_fit(
         return fit_reference_set(path, names, choices, bin_width, on_progress, cancelled)
 
     fit = yield from _watched(work, len(contents.pictures), (READING, LEAVING_OUT), progress)
-    yield _shown(fit)
+    yield _shown(fit, file)
 
 
 @say_input_errors
@@ -105,17 +107,23 @@ def on_fit_again(
         return judged_fit(pictures, choices, bin_width, on_progress, cancelled, before)
 
     again = yield from _watched(work, len(fit.pictures.names), (LEAVING_OUT,), progress)
-    yield _shown(again)
+    yield _shown(again, gr.skip())
 
 
 @say_input_errors
-def on_models(fit: JudgedFit | None, models: list[str] | None) -> str:
-    """Says that other models wait for the button."""
-    if fit is None:
+def on_chosen(
+    fit: JudgedFit | None, fitted: str | None, file: str | None, models: list[str] | None
+) -> str:
+    """Says that another reference set, or other models, wait for the button.
+
+    `fitted` is the file that the fit is of.
+    """
+    chosen = set(models or [])
+    if fit is None or file is None:
         return ""
-    chosen, there = models or [], fit.table.candidate_names
-    same = len(chosen) == len(there) and all(name in chosen for name in there)
-    return "" if same else views.notes(CHANGED)
+    if file != fitted:
+        return views.notes(ANOTHER) if chosen else ""  # one that is refused has no models
+    return "" if chosen == set(fit.table.candidate_names) else views.notes(CHANGED)
 
 
 @say_input_errors
@@ -192,16 +200,16 @@ def _watched(
             return ended.value
 
 
-def _shown(fit: JudgedFit) -> tuple[object, ...]:
+def _shown(fit: JudgedFit, file: object) -> tuple[object, ...]:
     """All that a fit fills, in the order of `fit_page`."""
     return (
         fit,
+        file,
         gr.update(visible=False),
         gr.update(visible=True),
-        f'<p class="verdict">{escape(fit.verdict)}</p>',
+        f'<p class="verdict">{escape(fit.verdict)}</p>{views.notes(*doubts(fit.pictures))}',
         _scores(fit),
         _cells(fit),
-        "",
     )
 
 

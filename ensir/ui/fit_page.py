@@ -8,6 +8,7 @@ from typing import Any
 
 import gradio as gr
 from gradio.components import Component
+from gradio.events import Dependency
 
 from ensir.automatic import BIN_WIDTH
 from ensir.methods import METHODS
@@ -15,14 +16,16 @@ from ensir.ui.compare_page import Page, hand_over
 from ensir.ui.events import on_method
 from ensir.ui.fit_events import (
     DOWNLOADS,
+    on_chosen,
     on_fit,
     on_fit_again,
-    on_models,
     on_use,
     on_zip,
 )
 from ensir.ui.inputs import file_input
 from ensir.ui.inputs_panel import METHODS_HELP, TRUST_HELP
+from ensir.ui.jobs import wire_stop
+from ensir.ui.sight import result_script
 
 METHOD = "em"
 ABOUT = """
@@ -32,7 +35,7 @@ have. Nothing is trained.</p>
 AT_ANY_TIME = '<p class="help">To be changed at any time; no picture is read again:</p>'
 LAYOUT = """
 <div class="empty">
-<h3>A zip of folders, with pictures of the same names</h3>
+<h2>A zip of folders, with pictures of the same names</h2>
 <pre>rain.zip
 ├─ gt/         0001.png  …
 ├─ MPRNet/     0001.png  …
@@ -66,7 +69,7 @@ class Result:
 
 def fit_page(tabs: gr.Tabs, page: Page) -> None:
     """Lays the tab out inside the Blocks being built; `page` is where its tables are used."""
-    fit = gr.State(None)
+    fit, fitted = gr.State(None), gr.State(None)  # and the file that it is of
     with gr.Row():
         with gr.Column(scale=1, min_width=300):
             gr.HTML(ABOUT, padding=False)
@@ -89,9 +92,21 @@ def fit_page(tabs: gr.Tabs, page: Page) -> None:
             choices = _choices()
         with gr.Column(scale=3, min_width=320):
             result = _result()
-    file.change(on_zip, file, [found, models, run], show_progress_on=[found])
-    models.input(on_models, [fit, models], note, queue=False)
-    _wire_fitting(fit, file, models, choices, run, stop, note, result)
+    looked_through = file.change(on_zip, file, [found, models, run], show_progress_on=[found])
+
+    def compare_choice(event: Callable[..., Dependency]) -> None:
+        event(on_chosen, [fit, fitted, file, models], note, queue=False)
+
+    compare_choice(looked_through.success)
+    compare_choice(models.input)
+    outputs = [fit, fitted, result.layout, result.group]
+    outputs += [result.verdict, result.scores, result.cells]
+    job = {"outputs": outputs, "show_progress_on": [note], "concurrency_id": "fit"}
+    jobs = _fitting(fit, [file, models], choices, run, stop, job)
+    for one in jobs:
+        compare_choice(one.success)
+    jobs[0].success(None, js=result_script("fit-verdict", "run-fit"))
+    wire_stop(page.app, stop, jobs)
     for button, kept, (label, make) in zip(
         result.downloads, result.kept, DOWNLOADS.items(), strict=True
     ):
@@ -154,28 +169,18 @@ def _result() -> Result:
     return Result(layout, group, verdict, scores, cells, use, downloads, kept)
 
 
-def _wire_fitting(
+def _fitting(
     fit: gr.State,
-    file: gr.File,
-    models: gr.CheckboxGroup,
+    of: list[Component],
     choices: list[Component],
     run: gr.Button,
     stop: gr.Button,
-    note: gr.HTML,
-    result: Result,
-) -> None:
-    """The button gathers and fits; other choices fit again; both can be stopped."""
+    job: dict[str, Any],
+) -> list[Dependency]:
+    """The button gathers and fits; other choices fit again. Both enable the stop."""
     bin_width, method, trust = choices
-    job = {
-        "outputs": [
-            *(fit, result.layout, result.group),
-            *(result.verdict, result.scores, result.cells, note),
-        ],
-        "show_progress_on": [note],
-        "concurrency_id": "fit",
-    }
-    begun: list[tuple[Any, Callable[..., object], list[Component], str]]
-    begun = [(run.click, on_fit, [file, models, *choices], "once")]
+    begun: list[tuple[Callable[..., Dependency], Callable[..., object], list[Component], str]]
+    begun = [(run.click, on_fit, [*of, *choices], "once")]
     chosen = method.input(on_method, method, trust, queue=False)
     for changed in (bin_width.input, trust.input, chosen.then):
         begun.append((changed, on_fit_again, [fit, *choices], "always_last"))
@@ -183,7 +188,5 @@ def _wire_fitting(
     for begin, work, inputs, mode in begun:
         # Before the work, for the page sends the events of one click one after the other.
         begin(lambda: gr.update(interactive=True), None, stop, queue=False)
-        done = begin(work, inputs, trigger_mode=mode, **job)
-        done.then(lambda: gr.update(interactive=False), None, stop, queue=False)
-        jobs.append(done)
-    stop.click(lambda: gr.update(interactive=False), None, stop, cancels=jobs, queue=False)
+        jobs.append(begin(work, inputs, trigger_mode=mode, **job))
+    return jobs

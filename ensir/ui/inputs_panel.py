@@ -95,7 +95,9 @@ class Inputs:
 def inputs_panel(opened: Comparison) -> Inputs:
     """Lays the column out inside the Blocks being built."""
     made: dict[str, object] = {}
-    made["start"] = gr.Radio([RESTORE, OWN, WORKSPACE], value=RESTORE, label="Start from")
+    made["start"] = gr.Radio(
+        [RESTORE, OWN, WORKSPACE], value=RESTORE, label="Start from", elem_id="start"
+    )
     with gr.Group() as made["restore_group"]:
         made |= _restoring(opened)
     with gr.Column(visible=False) as made["own_group"]:

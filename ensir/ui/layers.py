@@ -11,6 +11,7 @@ from ensir.comparison import AVERAGE, CHANNELS, FUSED, INPUT, TRUTH, Comparison
 from ensir.ensemble.levels import levels_of, values_of
 from ensir.errors import InputError
 from ensir.images import on_white
+from ensir.looks import Look
 from ensir.maps import MAPS, Layer, layers, map_picture, map_values, scale_of
 from ensir.maps.blend import level_of
 from ensir.maps.export import OVER_GREY
@@ -70,6 +71,7 @@ def viewer_value(
     opacity: float = SOLID,
     pinned: tuple[int, int] | None = None,
     highlight: str | None = None,
+    look: Look | None = None,
 ) -> ViewerValue:
     """All layers by name, those that are looked at with their pictures and numbers.
 
@@ -79,7 +81,7 @@ def viewer_value(
     channel, opacity = place_of(map_channel), share_of(opacity)
     panels = first_panels(comparison)
     reference = TRUTH if comparison.truth is not None else panels[0]
-    made = {*looked_at, *panels, reference}
+    made = {*looked_at, *panels, reference, *([] if look is None else look.layers)}
     maps = maps_by_name(comparison, channel)
     wanted = {name: it for name, it in maps.items() if name in made}
     values = dict(zip(wanted, map_values(comparison, *wanted.values()), strict=True))
@@ -97,6 +99,7 @@ def viewer_value(
         truth=None if comparison.truth is None else TRUTH,
         pinned=pinned,
         highlight=highlight,
+        look=look,
     )
 
 
@@ -156,7 +159,7 @@ def _of_map(
     legend = legend_of(comparison, layer, opacity)
     if values is None:
         return viewer.Layer(name, None, kind="map", legend=legend)
-    picture = shown(map_picture(comparison, layer, values, opacity))
+    picture = shown(map_picture(comparison, layer, values, opacity), is_map=True)
     if legend.is_key and not MAPS[layer.kind].mixed:
         values = values.to(torch.uint8)  # places of the key, in a quarter of the room
     is_read = not MAPS[layer.kind].mixed and values.nbytes <= MOST_NUMBERS

@@ -52,7 +52,7 @@ def on_arrive(inputs: int, request: gr.Request) -> object:
     link = read_query(dict(request.query_params))
     if link is None:
         return gr.skip()
-    settings = link.settings
+    settings, view = link.settings, view_of(link.settings)
     return (
         link,
         gr.update(value=views.notes(*link.ignored), visible=bool(link.ignored)),
@@ -60,6 +60,8 @@ def on_arrive(inputs: int, request: gr.Request) -> object:
         inputs + 1,
         RESTORE,
         *example_pictures(link.example, settings.task, settings.strength),
+        *(view.map_kind, view.x, view.y),
+        gr.skip() if view.sort_by is None else view.sort_by,
         *chosen(settings),
     )
 

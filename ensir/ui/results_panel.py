@@ -39,6 +39,7 @@ class Results:
     kept: list[gr.DownloadButton]
     save: gr.Button
     kept_workspace: gr.DownloadButton
+    look: gr.Textbox
     copy: gr.Button
     link: gr.Textbox
     x: gr.Number
@@ -133,11 +134,11 @@ def results_panel(opened: Comparison, comparison: gr.State) -> Results:
             ]
             made |= _keeping()
     with gr.Tabs(elem_id="whole"):
-        with gr.Tab("Maps"):
+        with gr.Tab("Maps", elem_id="maps-tab"):
             made |= _maps(opened)
-        with gr.Tab("Candidates"):
+        with gr.Tab("Candidates", elem_id="candidates-tab"):
             made["candidates"] = _gallery(views.candidate_items(opened), "Candidates", 3)
-        with gr.Tab("Bin sets"):
+        with gr.Tab("Bin sets", elem_id="bin-sets-tab"):
             with gr.Row(equal_height=False):
                 made["bin_sets_help"] = gr.HTML(
                     views.bin_sets_help(opened),
@@ -167,11 +168,11 @@ def results_panel(opened: Comparison, comparison: gr.State) -> Results:
                 buttons=[],
             )
         number = pixel.bin_sets[GREEN].number
-        with gr.Tab("EM replay"):
+        with gr.Tab("EM replay", elem_id="replay-tab"):
             made["replay"] = em_replay_panel(comparison, replay_of(opened, GREEN, number))
-        with gr.Tab("Lookup table"):
+        with gr.Tab("Lookup table", elem_id="explorer-tab"):
             made["explorer"] = lut_explorer_panel(comparison, explorer_of(opened, GREEN, number))
-        with gr.Tab("Every ensemble"):
+        with gr.Tab("Every ensemble", elem_id="league-tab"):
             league_panel(comparison)
     return Results(**{field.name: made[field.name] for field in fields(Results)})  # type: ignore[arg-type]
 
@@ -191,7 +192,8 @@ def _keeping() -> dict[str, object]:
         elem_id="link",
     )
     kept = gr.DownloadButton(visible="hidden", elem_id="kept-workspace")
-    return {"save": save, "copy": copy, "link": link, "kept_workspace": kept}
+    look = gr.Textbox(visible=False)  # filled by a script, on the way to the server
+    return {"save": save, "copy": copy, "link": link, "kept_workspace": kept, "look": look}
 
 
 def _maps(opened: Comparison) -> dict[str, object]:

@@ -10,6 +10,7 @@ import gradio as gr
 from ensir.ui.viewer import Legend
 
 CSS_FILE = Path(__file__).with_name("style.css")
+SCRIPT_FILE = Path(__file__).with_name("access.js")
 # What lies beneath a map that lets it through: any grey.
 GREYS = "linear-gradient(to top, #000, #fff)"
 
@@ -25,6 +26,13 @@ def theme() -> gr.themes.Base:
         body_text_color_subdued="*neutral_500",  # 4.8:1 on white; Gradio's has 2.6:1
         button_primary_background_fill="*primary_600",  # white on it 5.2:1; on Gradio's 3.7:1
         button_primary_background_fill_hover="*primary_700",
+        # What a field or a box is known by, 3:1 at least; Gradio's have 1.2:1 and 1.5:1.
+        checkbox_border_color="*neutral_500",
+        checkbox_border_color_hover="*neutral_500",
+        checkbox_border_color_dark="*neutral_400",
+        checkbox_border_color_hover_dark="*neutral_400",
+        input_border_color="*neutral_500",
+        input_border_color_dark="*neutral_500",
     )
 
 

@@ -72,7 +72,7 @@ def map_items(
     items = []
     for layer, values in zip(there, map_values(comparison, *there), strict=True):
         said = [layer.of or MAPS[kind].title, summary(comparison, layer, values)]
-        picture = shown(map_picture(comparison, layer, values, share))
+        picture = shown(map_picture(comparison, layer, values, share), is_map=True)
         items.append((picture, ", ".join(filter(None, said))))
     return items
 
@@ -155,7 +155,7 @@ def bin_set_items(
     """Where bin sets lie, small, and their numbers in words: those they are sorted by, too."""
     small = thumbnails(comparison, channel, [it.number for it in there])
     return [
-        (shown(coloured(levels, CIVIDIS)), _bin_set_words(it, sort_by))
+        (shown(coloured(levels, CIVIDIS), is_map=True), _bin_set_words(it, sort_by))
         for it, levels in zip(there, small, strict=True)
     ]
 

@@ -35,9 +35,9 @@ def on_open(file: str | None, inputs: int) -> object:
     comparison = workspace.comparison
     source, kept_file, about = _source(workspace)
     settings = replace(workspace.settings, weights=source)
-    opened = OPENED.format(name=shown_name(Path(file)))
+    opened = " ".join([OPENED.format(name=shown_name(Path(file))), *workspace.notes, about])
     return (
-        *fused_outputs(comparison, " ".join([opened, *workspace.notes, about]), view_of(settings)),
+        *fused_outputs(comparison, opened, view_of(settings), is_set=False, look=workspace.look),
         views.candidate_items(comparison),
         inputs,
         weights_of(settings, kept_file),

@@ -607,6 +607,7 @@ def test_what_cannot_be_used_is_said_and_the_earlier_result_stays(
     give(page, "picture", text)
     page.locator("#run").click()
     assert_toast(page, "notes.png is not a PNG, JPEG, WebP, TIFF or BMP image")
+    expect(page.locator("#stop")).to_be_disabled()
     page.get_by_label("My own candidates").click()
     candidates, _ = make_pictures(seed=16, members=2, height=40, width=40)
     own = page.locator("#own-candidates input[type=file]")
@@ -895,6 +896,7 @@ def test_what_is_downloaded_is_what_the_engine_says(opened: Callable[..., "Page"
     expect(page.locator("#note")).to_contain_text("the same weight everywhere")
     page.get_by_role("button", name="Lookup table").click()
     expect(page.get_by_test_id("toast-text").first).to_contain_text("there is no table to download")
+    expect(page.get_by_role("button", name="Lookup table")).to_be_enabled()
 
 
 def test_a_clean_picture_is_degraded_restored_and_scored(opened: Callable[..., "Page"]) -> None:
@@ -958,7 +960,7 @@ def test_blur_is_taken_away_by_networks_with_weights_of_their_own(
 
 
 class SlowRestorer:
-    """Works until it is stopped."""
+    """Works until it is stopped, or told to finish one picture."""
 
     name, task, scale, licence, parameters = "median", "denoising", 1, "MIT", 0
     seconds_per_megapixel, uses_gpu = 1.0, False
@@ -967,6 +969,7 @@ class SlowRestorer:
         self.thread: threading.Thread | None = None
         self.begun = threading.Event()
         self.stopped = threading.Event()
+        self.finish = threading.Semaphore(0)
 
     def restore(self, image: Tensor, on_progress: OnProgress, cancelled: IsCancelled) -> Tensor:
         self.thread = threading.current_thread()
@@ -977,7 +980,8 @@ class SlowRestorer:
             if cancelled():
                 self.stopped.set()
                 raise Cancelled
-            time.sleep(0.02)
+            if self.finish.acquire(timeout=0.02):
+                break
         return image
 
 
@@ -1004,6 +1008,45 @@ def test_stop_ends_the_work_and_the_page_goes_on(
     wait_for(page, lambda: shown_picture(page).shape == (3, 400, 600))
 
 
+def test_what_is_chosen_during_a_run_is_shown_after_it_and_the_next_can_be_stopped(
+    opened: Callable[..., "Page"], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = SlowRestorer()
+    slow.name = ONE  # which the sample knows
+    page = opened()
+    monkeypatch.setitem(RESTORERS, ONE, slow)
+    page.locator("#run").click()
+    wait_for(page, slow.begun.is_set)
+    page.locator("#channel").get_by_label("blue").click()
+    caption = page.locator("#pixel-table caption")
+    expect(caption).to_contain_text("blue")
+    choose(page, "map-kind", "error of each picture")
+    expect(page.locator("#map-legend")).to_contain_text("absolute difference")
+    names = [path.stem for path in example_files()]
+    page.locator("#examples button").nth(names.index("text")).click()
+    expect(page.locator("#note")).to_contain_text("New input")
+    slow.begun.clear()
+    slow.finish.release()
+    expect(page.locator("#note")).not_to_contain_text("New input")
+    wait_for(page, slow.begun.is_set)
+    expect(caption).to_contain_text("blue")
+    expect(page.locator("#map-kind input")).to_have_value("error of each picture")
+    expect(page.locator("#map-legend")).to_contain_text("absolute difference")
+    expect(page.locator("#stop")).to_be_enabled()
+    page.locator("#stop").click()
+    wait_for(page, slow.stopped.is_set)
+    expect(page.locator("#stop")).to_be_disabled()
+
+
+def test_on_a_phone_the_result_comes_into_sight(opened: Callable[..., "Page"]) -> None:
+    page = opened(390, 700)
+    page.locator("#run").evaluate("button => button.scrollIntoView({ block: 'end' })")
+    expect(page.locator("#viewer")).not_to_be_in_viewport()
+    page.locator("#run").click()
+    expect(frame(page, 0)).to_be_in_viewport()
+    expect(page.locator("#run")).not_to_be_in_viewport()
+
+
 def test_a_saved_workspace_is_the_same_screen_again(
     opened: Callable[..., "Page"], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -1020,6 +1063,16 @@ def test_a_saved_workspace_is_the_same_screen_again(
     choose(page, "map-kind", "error of each picture")
     expect(page.locator("#map-legend")).to_contain_text("absolute difference")
     expect(page.locator("#map-legend")).not_to_contain_text("processing")
+    page.get_by_role("button", name="4 panels").click()
+    look_at(page, 0, ONE)
+    frame(page, 0).focus()
+    for key in ("w", "+", "ArrowRight"):
+        page.keyboard.press(key)
+    shown = [f"{ONE}|ground truth", "fused", f"weight of {ONE}", "average"]
+    look_at(page, 2, shown[2])
+    look_at(page, 3, shown[3])
+    expect(panel(page, 0)).to_have_attribute("data-shown", shown[0])
+    look = page.locator("#viewer .viewer").get_attribute("data-view")
     parts = ("pixel-table", "scores", "sentence", "histogram", "map-legend")
     before = {part: page.locator(f"#{part}").inner_text() for part in parts}
     fused = shown_picture(page)
@@ -1028,9 +1081,16 @@ def test_a_saved_workspace_is_the_same_screen_again(
 
     page = opened()
     page.get_by_label("A saved workspace").click()
-    page.locator("#workspace input[type=file]").set_input_files(tmp_path / "mine.zip")
+    field = page.locator("#workspace")
+    field.locator("input[type=file]").set_input_files([zipped("other.zip", {"a.txt": b"a"})])
+    assert_toast(page, "other.zip is not a workspace of this program")
+    expect(field).to_contain_text("Drop File Here")  # for the next one
+    field.locator("input[type=file]").set_input_files(tmp_path / "mine.zip")
     expect(page.locator("#note")).to_contain_text("mine.zip is open, as it was saved")
     wait_until_shown(page, fused)
+    for place, names in enumerate(shown):
+        expect(panel(page, place)).to_have_attribute("data-shown", names)
+    expect(page.locator("#viewer .viewer")).to_have_attribute("data-view", look)
     expect(page.locator("#pixel-table caption")).to_contain_text(f"({x}, {y}), blue")
     for part in parts:
         expect(page.locator(f"#{part}")).to_have_text(before[part], use_inner_text=True)

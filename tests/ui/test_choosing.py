@@ -14,7 +14,15 @@ from ensir.methods import Choices
 from ensir.published_tables import published_bytes
 from ensir.reference_set import ReferencePictures
 from ensir.statistics_files import pictures_bytes, statistics_bytes
-from ensir.ui.choosing import AUTOMATIC, HELP, NOT_APART, chosen_words, on_choosable, on_choose
+from ensir.ui.choosing import (
+    AUTOMATIC,
+    HELP,
+    NOT_APART,
+    chosen_words,
+    on_choosable,
+    on_choose,
+    on_ended,
+)
 from ensir.ui.reference import FILE, NONE, OWN_TRUTH, SAMPLE
 from tests.conftest import make_pictures, make_statistics
 
@@ -148,6 +156,7 @@ def test_the_button_is_there_where_pictures_are_apart(small: Comparison, upload:
         *((FILE, None, False), (FILE, added, False), (FILE, released, False)),
         *((OWN_TRUTH, None, False), (NONE, None, False)),
     ):
-        button, note = on_choosable(source, file)
-        assert button["interactive"] is can
+        button, stop, note = on_choosable(source, file)
+        assert button["interactive"] is can and not stop["visible"]
+        assert on_ended(source, file) == (button, stop)
         assert (HELP if can else NOT_APART) in note

@@ -82,7 +82,7 @@ def test_every_handler_is_wired_with_as_many_values_as_it_takes(app: gr.Blocks, 
         if len(named) == len(plain):
             assert len(event.inputs) == len(named)
         else:  # the weights and the view, as a run takes them
-            assert len(event.inputs) == len(named) + 13
+            assert len(event.inputs) == len(named) + (7 if name == "on_viewed" else 13)
 
 
 def test_what_a_new_result_changes_goes_to_where_it_belongs(app: gr.Blocks) -> None:
@@ -90,15 +90,18 @@ def test_what_a_new_result_changes_goes_to_where_it_belongs(app: gr.Blocks) -> N
     expected = [
         *(None, "viewer", None, "map-kind", "maps", "map-legend", "scores", "note"),
         *(None, None, "pixel-table", "sentence", "histogram", "changed", "bin-sets", None),
-        *("sort-by", "bin-sets-help", "map-opacity", "candidates"),
+        *("sort-by", "bin-sets-help", None),
     ]
-    for name, more in (("on_run", 2), ("on_refit", 0), ("on_settled", 0), ("on_truth", 0)):
+    for name, more in (
+        *(("on_run", ["candidates", None, None]), ("on_viewed", [])),
+        *((name, ["candidates"]) for name in ("on_refit", "on_settled", "on_truth")),
+    ):
         for event in wired(app, name):
             outputs = event.outputs
-            assert [it.elem_id for it in outputs] == [*expected, *[None] * more]
+            assert [it.elem_id for it in outputs] == [*expected, *more]
             assert [outputs[place].label for place in (8, 9)] == ["x", "y"]
             assert isinstance(outputs[0].value, Comparison)
-            assert all(isinstance(outputs[place], gr.State) for place in (0, 2, 15))
+            assert all(isinstance(outputs[place], gr.State) for place in (0, 2, 15, 18))
             assert all(isinstance(it, gr.State) for it in outputs[20:])
 
 
@@ -145,12 +148,12 @@ def test_a_workspace_needs_no_button() -> None:
 def test_a_workspace_and_a_link_fill_what_a_run_does_and_the_fields(app: gr.Blocks) -> None:
     (run, *_) = wired(app, "on_run")
     settings = ["task", "strength", "degrade", "restorers", "eightfold", "source", "bin-width"]
-    settings += ["method", "trust", "soft", "map-channel"]
+    settings += ["method", "trust", "soft", "map-channel", "map-opacity"]
     filled = len(run.outputs)
     (opened,) = wired(app, "on_open")
     assert opened.outputs[:filled] == run.outputs
     assert [it.elem_id for it in opened.outputs[filled:]] == [
-        *(None, "picture", "truth", "own-candidates", "workspace", "table-file", "channel"),
+        *("start", "picture", "truth", "own-candidates", "workspace", "table-file", "channel"),
         *settings,
     ]
     (linked,) = wired(app, "on_linked")
@@ -158,8 +161,8 @@ def test_a_workspace_and_a_link_fill_what_a_run_does_and_the_fields(app: gr.Bloc
     assert [it.elem_id for it in linked.outputs[filled:]] == ["channel"]
     (arrived,) = wired(app, "on_arrive")
     assert [it.elem_id for it in arrived.outputs] == [
-        *(None, "link-note", "note", None, None, "picture", "truth"),
-        *settings,
+        *(None, "link-note", "note", None, "start", "picture", "truth"),
+        *("map-kind", None, None, "sort-by", *settings),
     ]
     assert arrived.queue is not False  # else the page would not hear of the link
     assert arrived.outputs[0] is linked.inputs[0]
@@ -174,7 +177,36 @@ def test_a_workspace_and_a_link_keep_what_the_page_has(app: gr.Blocks) -> None:
     ]
     assert weights_and_view == run.inputs[-1 - len(weights_and_view) : -1]
     assert isinstance(saved.inputs[0].value, Comparison)
-    assert saved.inputs[1:] == copied.inputs[1:]
+    assert isinstance(saved.inputs[1], gr.Textbox) and not saved.inputs[1].visible
+    assert saved.js and "look()" in saved.js  # which fills it
+    assert saved.inputs[2:] == copied.inputs[1:]
+
+
+def test_what_makes_a_result_is_looked_at_as_was_chosen_meanwhile(app: gr.Blocks) -> None:
+    viewed = {event.trigger_after for event in wired(app, "on_viewed")}
+    for name in ("on_refit", "on_settled", "on_truth"):
+        assert {event._id for event in wired(app, name)} <= viewed
+    runs = {event._id for name in ("on_run", "on_linked") for event in wired(app, name)}
+    assert runs == {event.trigger_after for event in wired(app, "on_settled")}
+
+
+def test_another_result_ends_the_choosing_before_it_is_made(app: gr.Blocks) -> None:
+    (job,) = wired(app, "on_choose")
+    ending = [event for event in app.fns.values() if job._id in event.cancels]
+    (ends,) = [event for event in ending if len(event.targets) > 1]  # the other one is its stop
+    for name in ("on_run", "on_example", "on_open", "on_linked"):
+        for event in wired(app, name):
+            if event.trigger_after is None:  # an example is run after it was taken
+                assert set(event.targets) <= set(ends.targets)
+                assert ends._id < event._id  # the page sends them in this order
+
+
+def test_a_workspace_that_is_refused_leaves_its_field(app: gr.Blocks) -> None:
+    (opened,) = wired(app, "on_open")
+    after = [event for event in app.fns.values() if event.trigger_after == opened._id]
+    (after,) = [event for event in after if event.trigger_only_on_failure]
+    assert after.fn() is None
+    assert [it.elem_id for it in after.outputs] == ["workspace"]
 
 
 def test_the_choice_of_weights_shows_the_field_they_need() -> None:

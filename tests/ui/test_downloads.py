@@ -1,5 +1,7 @@
 import io
+import json
 import zipfile
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +11,7 @@ import torch
 from ensir.comparison import Comparison, compare
 from ensir.errors import InputError
 from ensir.images import read_image
+from ensir.looks import Look, Panel
 from ensir.maps import MAPS, map_picture, map_values
 from ensir.maps.export import png_with_legend
 from ensir.table_files import read_table
@@ -56,12 +59,19 @@ def test_an_average_has_no_table(small: Comparison) -> None:
 
 def test_a_workspace_is_that_of_the_engine(small: Comparison) -> None:
     weights_and_view = [FILE, None, 32, "em", 1.0, False, "weight", ALL, 3, 7, "green", 100, None]
-    path = Path(workspace_file(small, "denoising", 25, ["median"], False, *weights_and_view))
+    look = Look((Panel("fused", "A", 0.25),), (3, 7.5, 2))
+    chosen = ("denoising", 25, ["median"], False, *weights_and_view)
+    path = Path(workspace_file(small, json.dumps(asdict(look)), *chosen))
     assert path.name == "workspace.zip"
     workspace = read_workspace(path)
+    assert workspace.look == look
     assert torch.equal(workspace.comparison.fusion.image, small.fusion.image)
     assert (workspace.settings.x, workspace.settings.y) == (3, 7)
-    assert path.read_bytes() == workspace_bytes(small, workspace.settings)
+    assert path.read_bytes() == workspace_bytes(small, workspace.settings, look)
+    assert read_workspace(workspace_file(small, None, *chosen)).look is None
+    for nonsense in ("[", "{}", "1e999", "[" * 100_000):
+        with pytest.raises(InputError, match="not how panels are looked into"):
+            workspace_file(small, nonsense, *chosen)
 
 
 def test_files_lie_in_the_folder_of_the_app_and_are_written_once(

@@ -1,3 +1,4 @@
+import errno
 import inspect
 import itertools
 import logging
@@ -51,6 +52,25 @@ def test_an_input_error_is_shown_as_its_sentence() -> None:
         refuse()
     assert caught.value.message == "a bin is 1 to 256 levels wide, got 0"
     assert not caught.value.print_exception
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried"),
+        RuntimeError("can't start new thread"),
+        OSError(errno.ENOMEM, "Cannot allocate memory"),
+    ],
+    ids=repr,
+)
+def test_memory_that_is_full_is_a_sentence_whoever_says_it(error: Exception) -> None:
+    @say_input_errors
+    def event() -> None:
+        raise error
+
+    with pytest.raises(gr.Error, match="there is not enough memory for this just now"):
+        event()
 
 
 def test_another_error_is_shown_as_an_id_and_logged(caplog: pytest.LogCaptureFixture) -> None:

@@ -27,7 +27,9 @@ from ensir.ui.events import (
     FIRST_MAPS,
     OWN,
     RESTORE,
+    View,
     Weights,
+    fused_outputs,
     on_begin,
     on_degrade,
     on_estimate,
@@ -40,6 +42,7 @@ from ensir.ui.events import (
     on_settled,
     on_task,
     on_truth,
+    on_viewed,
 )
 from ensir.ui.example import SEED, example_files
 from ensir.ui.inspecting import NO_CANDIDATE
@@ -57,7 +60,7 @@ CANDIDATES, GROUND_TRUTH = make_pictures(seed=9, members=3, height=40, width=36,
 # The places of on_run's outputs.
 COMPARISON, VIEWER, HIGHLIGHT, MAP_KIND, MAPS, MAP_LEGEND, SCORES, NOTE, X, Y = range(10)
 TABLE, SENTENCE, HISTOGRAM, CHANGED, BIN_SETS, NUMBERS = range(10, 16)
-SORT_BY, BIN_SETS_HELP, MAP_OPACITY, PICTURES, FUSED_INPUTS, FUSED_WITH = range(16, 22)
+SORT_BY, BIN_SETS_HELP, DRAWN, PICTURES, FUSED_INPUTS, FUSED_WITH = range(16, 22)
 INPUTS = 5  # the count of them when a run begins
 WITH_STRENGTH = [name for name, task in TASKS.items() if task.strength is not None]
 GREEN = 1
@@ -104,8 +107,9 @@ def refit(
     trust: float = 1,
     soft: bool = False,
     maps: tuple[str, str] = (FIRST_MAPS, ALL),
+    looks: tuple[float, str | None] = (SOLID, None),
 ) -> Any:  # noqa: ANN401 - as above
-    rest = (source, None, bin_width, method, trust, soft, *maps, 5, 3, "green")
+    rest = (source, None, bin_width, method, trust, soft, *maps, 5, 3, "green", *looks)
     if truth is not None:
         return on_truth(comparison, INPUTS, INPUTS - waiting, truth, *rest)
     return on_refit(comparison, INPUTS, INPUTS - waiting, *rest)
@@ -124,6 +128,17 @@ def on_screen(value: ViewerValue, name: str) -> str:
     (layer,) = (layer for layer in value.layers if layer.name == name)
     assert layer.picture is not None
     return layer.picture
+
+
+def seen(outputs: Any) -> tuple[int, int]:  # noqa: ANN401 - as above
+    """The pixel that is inspected."""
+    return outputs[DRAWN].x, outputs[DRAWN].y
+
+
+def filled(outputs: Any) -> dict[str, int]:  # noqa: ANN401 - as above
+    """What a result writes into the fields of the pixel."""
+    updates = {"x": outputs[X], "y": outputs[Y]}
+    return {name: update["value"] for name, update in updates.items() if update != SKIP}
 
 
 def table_of(outputs: Any) -> LookupTable:  # noqa: ANN401 - as above
@@ -203,20 +218,22 @@ def test_a_pixel_outside_the_new_picture_gives_way_to_the_most_disputed(upload: 
     disputed = most_disputed_pixel(run(OWN, own_files=files)[COMPARISON])
     for x, y in ((36, 0), (0, 40), (-1, 0), (None, 0), (0, None)):
         outputs = run(OWN, own_files=files, x=x, y=y)
-        assert (outputs[X], outputs[Y]) == disputed
+        assert seen(outputs) == disputed
+        assert {"x": x, "y": y} | filled(outputs) == dict(zip("xy", disputed, strict=True))
     outputs = run(OWN, own_files=files, x=35, y=39)
-    assert (outputs[X], outputs[Y]) == (35, 39)
+    assert seen(outputs) == (35, 39)
+    assert outputs[X] == outputs[Y] == SKIP  # a visitor may look elsewhere since
 
 
 def test_a_new_picture_is_looked_at_where_its_candidates_disagree_most(upload: Upload) -> None:
     files = own(upload, {"a": CANDIDATES[0], "b": CANDIDATES[1]})
     first = run(OWN, own_files=files, x=5, y=6)[COMPARISON]
     same = run(OWN, own_files=files, x=5, y=6, source=NONE, before=first)
-    assert (same[X], same[Y]) == (5, 6)
+    assert seen(same) == (5, 6)
     flipped = {"a": CANDIDATES[0].flip(-1), "b": CANDIDATES[1].flip(-1)}
     another = run(OWN, own_files=own(upload, flipped), x=5, y=6, before=first)
     disputed = most_disputed_pixel(another[COMPARISON])
-    assert (another[X], another[Y]) == disputed != (5, 6)
+    assert seen(another) == disputed != (5, 6)
     assert another[VIEWER].pinned == disputed
 
 
@@ -229,7 +246,7 @@ def test_opacity_and_order_stay_when_the_result_changes(upload: Upload) -> None:
     assert same_picture(
         on_screen(outputs[VIEWER], WINNER), layer_picture(comparison, WINNER, ALL, 30)
     )
-    assert (outputs[MAP_OPACITY], outputs[SORT_BY]["value"]) == (30, "weight contrast")
+    assert "value" not in outputs[SORT_BY] and "value" not in outputs[MAP_KIND]
     there = views.listed_bin_sets(comparison, GREEN, "weight contrast")
     assert outputs[NUMBERS] == tuple(it.number for it in there)
     assert outputs[BIN_SETS_HELP] == views.bin_sets_help(comparison)
@@ -242,12 +259,12 @@ def test_maps_of_a_kind_that_is_gone_give_way_to_the_weights(upload: Upload) -> 
     files = own(upload, {"a": CANDIDATES[0], "b": CANDIDATES[1]})
     for gone in ("error", "gain", "none such"):  # without a ground truth there is no error
         outputs = run(OWN, own_files=files, maps=(gone, "red"))
-        assert outputs[MAP_KIND]["value"] == FIRST_MAPS
+        assert outputs[MAP_KIND]["value"] == outputs[DRAWN].map_kind == FIRST_MAPS
         assert outputs[MAPS] == views.map_items(outputs[COMPARISON], FIRST_MAPS, "red")
     assert "error" not in [kind for _, kind in outputs[MAP_KIND]["choices"]]
     truth = upload("gt.png", encode_png(GROUND_TRUTH))
     outputs = run(OWN, own_files=files, truth=truth, maps=("error", "blue"))
-    assert outputs[MAP_KIND]["value"] == "error"
+    assert outputs[DRAWN].map_kind == "error"
     assert outputs[MAPS] == views.map_items(outputs[COMPARISON], "error", "blue")
     assert outputs[MAP_LEGEND] == views.map_legend(outputs[COMPARISON], "error", "blue")
     there = [kind for _, kind in outputs[MAP_KIND]["choices"]]
@@ -358,6 +375,21 @@ def test_weights_chosen_during_a_run_are_taken_after_it(small: Comparison) -> No
     assert outputs[COMPARISON].table is None
     assert settle(small, Weights(NONE, None, 16, "em", 0.5, False))[COMPARISON].table is None
     assert settle(small, Weights(NONE, None, 16, "em", 1, False)) == SKIP
+
+
+def test_what_is_looked_at_during_a_run_is_looked_at_after_it(small: Comparison) -> None:
+    was = (FIRST_MAPS, ALL, 5, 3, "green", SOLID, "error")
+    drawn = refit(small, OWN_TRUTH, looks=(SOLID, "error"))[DRAWN]
+    assert drawn == View(*was)
+    assert on_viewed(small, drawn, *was) == on_viewed(small, None, *was) == SKIP
+    for place, other in enumerate(("error", "red", 7, 8, "blue", 40, "pixels")):
+        now = (*was[:place], other, *was[place + 1 :])
+        outputs = on_viewed(small, drawn, *now)
+        assert outputs == fused_outputs(small, None, View(*now))
+        assert outputs[DRAWN] == View(*now)
+        assert outputs[NOTE] == outputs[X] == outputs[Y] == SKIP
+    gone = (*was[:2], 5, 999, *was[4:])  # which is no pixel of this picture
+    assert seen(on_viewed(small, drawn, *gone)) == most_disputed_pixel(small)
 
 
 def test_input_that_came_during_a_run_waits_for_the_button(small: Comparison) -> None:

@@ -1,7 +1,9 @@
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from ensir.metrics import psnr
-from ensir.ui.example import PICTURE, RESTORERS, example, example_files
+from ensir.ui.example import PICTURE, RESTORERS, begin_example, example, example_files
 
 pytestmark = pytest.mark.filterwarnings("default")
 
@@ -11,6 +13,13 @@ def test_the_example_is_made_once_and_finished() -> None:
     assert opened is example()
     assert tuple(opened.candidates) == RESTORERS
     assert opened.fits is not None
+
+
+def test_who_comes_while_the_example_is_made_gets_the_same() -> None:
+    begin_example()
+    with ThreadPoolExecutor(4) as visitors:
+        results = [visitors.submit(example) for _ in range(4)]
+        assert all(result.result() is example() for result in results)
 
 
 def test_in_the_example_the_fusion_beats_the_average_and_every_candidate() -> None:

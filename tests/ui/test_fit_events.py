@@ -21,9 +21,9 @@ from ensir.ui import fit_events
 from ensir.ui.events import OWN
 from ensir.ui.fit_events import (
     FUSE_TAB,
+    on_chosen,
     on_fit,
     on_fit_again,
-    on_models,
     on_use,
     on_zip,
     released_file,
@@ -37,7 +37,7 @@ pytestmark = pytest.mark.filterwarnings("default")
 
 Upload = Callable[[str, bytes], str]
 FILES = reference_files()
-FIT, LAYOUT, GROUP, VERDICT, SCORES, CELLS, NOTE = range(7)  # the places of on_fit's outputs
+FIT, FITTED, LAYOUT, GROUP, VERDICT, SCORES, CELLS = range(7)  # the places of on_fit's outputs
 
 
 @pytest.fixture
@@ -88,6 +88,7 @@ def test_the_button_fits_and_shows_what_is_held_out(rain: str) -> None:
     done = fitted(rain, ["Cyd", "Ann"])  # in the order of a visitor's clicks
     fit = done[FIT]
     assert isinstance(fit, JudgedFit) and fit.table.candidate_names == ("Ann", "Cyd")
+    assert done[FITTED] == rain
     assert not done[LAYOUT]["visible"] and done[GROUP]["visible"]
     assert fit.verdict in done[VERDICT]
     scores = done[SCORES]
@@ -173,6 +174,7 @@ def test_other_choices_fit_the_same_statistics_again(fit: JudgedFit, rain: str) 
     again = last[FIT]
     assert isinstance(again, JudgedFit) and again.pictures is fit.pictures
     assert (again.bin_width, again.choices) == (64, Choices("least-squares", trust=0.5))
+    assert last[FITTED] == gr.skip()
     assert "bins of 64 levels, least-squares, trust 0.5" in last[SCORES]
 
 
@@ -180,9 +182,16 @@ def test_choices_before_the_first_fit_change_nothing() -> None:
     assert list(on_fit_again(None, 64, "em", 1, lambda *_, **__: None)) == [gr.skip()]
 
 
-def test_other_models_wait_for_the_button(fit: JudgedFit) -> None:
-    assert "press Fit" in on_models(fit, ["Ann", "Bob"])
-    assert on_models(fit, ["Cyd", "Ann", "Bob"]) == on_models(None, ["Ann"]) == ""
+def test_other_models_and_another_set_wait_for_the_button(fit: JudgedFit) -> None:
+    assert "Other models" in on_chosen(fit, "rain.zip", "rain.zip", ["Ann", "Bob"])
+    assert "Another reference set" in on_chosen(fit, "rain.zip", "snow.zip", list(NAMES))
+    for nothing in (
+        on_chosen(fit, "rain.zip", "rain.zip", ["Cyd", "Ann", "Bob"]),
+        on_chosen(None, None, "rain.zip", ["Ann"]),
+        on_chosen(fit, "rain.zip", None, []),
+        on_chosen(fit, "rain.zip", "bad.zip", []),
+    ):
+        assert nothing == ""
 
 
 def test_statistics_of_other_models_wait_for_candidates_in_the_first_tab(

@@ -74,6 +74,16 @@ def test_a_fit_and_what_follows_can_be_stopped(app: gr.Blocks) -> None:
     assert jobs <= set(pressed.cancels)
 
 
+def test_every_fit_and_choice_says_what_waits_for_the_button(app: gr.Blocks) -> None:
+    said = events(app, "on_chosen")
+    assert all(event.outputs == [named(app, "fit-note")] for event in said)
+    after = {event.trigger_after for event in said}
+    for name in ("on_zip", "on_fit", "on_fit_again"):
+        assert {event._id for event in events(app, name)} <= after
+    models = named(app, "fit-models")
+    assert (models._id, "input") in [target for event in said for target in event.targets]
+
+
 def test_every_file_has_a_button_of_its_own(app: gr.Blocks) -> None:
     labels = [block.value for block in app.blocks.values() if isinstance(block, gr.Button)]
     assert all(labels.count(label) >= 1 for label in DOWNLOADS)

@@ -65,14 +65,14 @@ def test_an_address_without_settings_changes_nothing() -> None:
 
 def test_an_address_sets_the_fields_and_counts_as_new_input() -> None:
     link, said, note, inputs, start, picture, truth, *fields = arrive(
-        example="text", width="24", trust="2"
+        example="text", width="24", trust="2", x="3", y="4", map="error", sort="pixels"
     )
-    assert link == read_query({"example": "text", "width": "24", "trust": "2"})
+    assert link.settings.bin_width == 24
     assert (inputs, start) == (4, RESTORE)
     assert (picture, truth) == example_pictures(TEXT, TASK, TASKS[TASK].usual)
     assert said["visible"] and "trust=2 in the address is passed over" in said["value"]
     assert "New input" in note
-    assert fields == list(chosen(link.settings))
+    assert fields == ["error", 3, 4, "pixels", *chosen(link.settings)]
 
 
 def test_what_an_address_says_comes_back_as_text() -> None:
@@ -104,7 +104,7 @@ def test_what_an_address_asks_for_is_restored_and_fused() -> None:
         bin_width=24,
     )
     assert torch.equal(comparison.fusion.image, expected.fusion.image)
-    assert outputs[8:10] == (31, 12)
+    assert (outputs[18].x, outputs[18].y) == (31, 12)
     assert outputs[-1] == "blue"
     assert inputs in outputs
 

@@ -71,7 +71,7 @@ def opened(fine: Comparison) -> Iterator[Callable[..., "Page"]]:
 
         def open_explorer(**size: Any) -> "Page":  # noqa: ANN401
             page = open_page(**size)
-            expect(page.locator("#lut-explorer h4")).to_contain_text("Bin set")
+            expect(page.locator("#lut-explorer h2")).to_contain_text("Bin set")
             return page
 
         yield open_explorer
@@ -87,7 +87,7 @@ def shown_weights(page: "Page") -> list[float]:
 
 
 def shown_number(page: "Page") -> int:
-    return int(page.locator("#lut-explorer h4").inner_text().split()[-1].replace(",", ""))
+    return int(page.locator("#lut-explorer h2").inner_text().split()[-1].replace(",", ""))
 
 
 def assert_shows_the_table(page: "Page", comparison: Comparison, channel: int = GREEN) -> None:
@@ -252,13 +252,13 @@ def test_channels_axes_and_all_slices_are_chosen(
     assert_shows_the_table(page, fine, channel=2)
     explorer.get_by_text("All slices").click()
     expect(canvas).to_have_attribute("data-shown", re.compile("^all 2 "))
-    expect(explorer.locator("h4")).to_contain_text("C ")
+    expect(explorer.locator("h2")).to_contain_text("C ")
     for kind in ("largest", "count", "origin"):
         explorer.locator("select.colour").select_option(kind)
         expect(canvas).to_have_attribute("data-shown", re.compile(f"^all 2 .* {kind}$"))
     canvas.focus()
     page.keyboard.press("Enter")
-    expect(explorer.locator("h4")).to_contain_text("Bin set")
+    expect(explorer.locator("h2")).to_contain_text("Bin set")
     assert_shows_the_table(page, fine, channel=2)
 
 
@@ -268,7 +268,7 @@ def test_other_numbers_of_candidates_are_cut_to_a_plane(members: int, sliders: i
     comparison = compared(members, 32)
     with opened_in_browser(build(comparison)) as open_page:
         page = open_page()
-        expect(page.locator("#lut-explorer h4")).to_contain_text("Bin set")
+        expect(page.locator("#lut-explorer h2")).to_contain_text("Bin set")
         expect(page.locator("#lut-explorer .sliders input")).to_have_count(sliders)
         expect(page.locator("#lut-explorer .views")).to_be_hidden()
         assert_shows_the_table(page, comparison)

@@ -3,17 +3,32 @@ from pathlib import Path
 import pytest
 import torch
 
+from ensir.errors import InputError
 from ensir.images import read_image
-from ensir.ui.pictures import shown
+from ensir.ui.pictures import shown, stored
 from tests.conftest import make_pictures
 
 pytestmark = pytest.mark.filterwarnings("default")
 
 
-def test_a_shown_picture_reads_back_identical() -> None:
-    random = torch.Generator().manual_seed(1)
-    noise = torch.randint(0, 256, (3, 31, 17), generator=random).to(torch.uint8)
-    assert torch.equal(read_image(Path(shown(noise))), noise)
+@pytest.mark.parametrize("is_map", [False, True])
+@pytest.mark.parametrize("colours", [2, 256])
+def test_a_shown_picture_reads_back_identical(is_map: bool, colours: int) -> None:
+    random = torch.Generator().manual_seed(colours + is_map)  # another file for each
+    noise = torch.randint(0, colours, (3, 31, 17), generator=random).to(torch.uint8)
+    assert torch.equal(read_image(Path(shown(noise, is_map=is_map))), noise)
+
+
+def test_what_fails_leaves_nothing_behind_and_is_said(uploads: Path) -> None:
+    def half() -> bytes:
+        raise OSError(28, "No space left on device")
+
+    before = set(uploads.iterdir())
+    with pytest.raises(InputError, match="No space left on device"):
+        stored("0" * 64, "png", half)
+    assert set(uploads.iterdir()) == before
+    assert Path(stored("0" * 64, "png", lambda: b"whole")).read_bytes() == b"whole"
+    assert Path(stored("0" * 64, "png", half)).read_bytes() == b"whole"  # it is there already
 
 
 def test_one_picture_is_one_file_and_another_another(uploads: Path) -> None:

@@ -201,10 +201,13 @@ def test_warnings_go_by_the_pictures_where_they_are_apart(upload: Upload) -> Non
     pictures = ReferencePictures(tuple("wxyz"), parts)
     apart = upload("apart.safetensors", pictures_bytes(pictures))
     found, wanted = tolerance_for(FILE, "ABC", apart, 64), tolerance_of(pictures, 64)
-    assert (found.distances, found.error) == (wanted.distances, wanted.error)
+    assert found.disagreement is not None and wanted.disagreement is not None
+    assert torch.equal(found.disagreement.mean, wanted.disagreement.mean)
+    assert found.error == wanted.error
     assert tolerance_for(FILE, "ABC", None, 64) is FIXED
     assert tolerance_for(SAMPLE, "ABC", None, 16) is FIXED  # of no sample
     filters = ("bilateral", "median")
     known = tolerance_for(SAMPLE, filters, None, 16)
-    assert len(known.kinds) == 24 and known.truth is not None
+    assert known.disagreement is not None and known.disagreement.number == 24
+    assert known.truth is not None
     assert tolerance_for(SAMPLE, filters, None, 16) is known  # read and compared once

@@ -1,3 +1,4 @@
+import json
 from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
@@ -9,6 +10,7 @@ import torch
 
 from ensir.comparison import Comparison, compare, scores, statistics_of_truth
 from ensir.images import read_picture
+from ensir.looks import read_look
 from ensir.statistics_files import statistics_bytes
 from ensir.table_files import table_bytes
 from ensir.ui import views
@@ -32,7 +34,7 @@ VIEW = View("weight", ALL, 3, 7, "blue", 100, None)
 # Behind what a new result changes: the candidates, the count, the weights, and the fields.
 AFTER = ["candidates", "inputs", "weights", "start", "picture", "truth", "own", "workspace"]
 AFTER += ["file", "channel"]
-OF_SETTINGS = 11
+OF_SETTINGS = 12
 
 Upload = Callable[[str, bytes], str]
 
@@ -41,9 +43,8 @@ def saved(comparison: Comparison, source: str, **changed: Any) -> str:  # noqa: 
     weights = Weights(source, None, 16, "em", 1.0, False)
     values = [getattr(weights, field.name) for field in fields(weights)]
     values += [changed.get(field.name, getattr(VIEW, field.name)) for field in fields(VIEW)]
-    return workspace_file(
-        comparison, changed.get("task", "denoising"), 25, ["median"], False, *values
-    )
+    look, task = changed.get("look"), changed.get("task", "denoising")
+    return workspace_file(comparison, look, task, 25, ["median"], False, *values)
 
 
 def opened(path: str) -> tuple[list[Any], dict[str, Any]]:
@@ -62,7 +63,7 @@ def test_the_opened_example_comes_back_with_its_fields() -> None:
     comparison = fused[0]
     assert torch.equal(comparison.fusion.image, example().fusion.image)
     assert scores(comparison) == scores(example())
-    assert fused[8:10] == [3, 7]
+    assert [fused[place]["value"] for place in (8, 9)] == [3, 7]
     assert "workspace.zip is open, as it was saved: no base model was run" in fused[7]
     assert "24 reference pictures" in fused[7]
     assert (after["start"], after["inputs"], after["channel"]) == (RESTORE, 5, "blue")
@@ -148,6 +149,16 @@ def test_an_input_that_was_enlarged_is_not_restored_again() -> None:
     assert (after["start"], after["picture"]) == (RESTORE, None)
 
 
+def test_the_viewer_is_looked_into_as_it_was(small: Comparison) -> None:
+    panels = [{"name": "fused", "wipe": "weight of B", "share": 0.25}]
+    look = {"panels": panels, "place": [3, 7.5, 2]}
+    fused, _ = opened(saved(small, FILE, look=json.dumps(look)))
+    assert fused[1].look == read_look(look)
+    made = {layer.name for layer in fused[1].layers if layer.picture}
+    assert {"fused", "weight of B"} <= made and "weight of A" not in made
+    assert opened(saved(small, FILE))[0][1].look is None
+
+
 def test_no_file_changes_nothing() -> None:
     assert on_open(None, 5) == gr.skip()
 
@@ -161,5 +172,5 @@ def test_another_file_is_a_sentence(upload: Upload) -> None:
 
 def test_a_hostile_pixel_is_the_most_disputed_one(small: Comparison) -> None:
     fused, _ = opened(saved(small, FILE, x=9000, y=3))
-    assert fused[8] < 36
+    assert fused[8]["value"] < 36
     assert fused[4] == views.map_items(fused[0], "weight")

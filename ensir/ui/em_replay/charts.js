@@ -153,31 +153,51 @@ function axes(spec, x, y) {
 
 let sizes = new WeakMap(); // measuring between two drawings would lay the page out each time
 
-/** Draws a chart into an SVG of any size and returns its scales; undefined while it has no size. */
+/** The group of what lies still in a chart, and that of what moves. */
+function groupsOf(svg) {
+  if (!svg.querySelector("g.drawn")) {
+    const group = () => {
+      const made = document.createElementNS("http://www.w3.org/2000/svg", "g");
+      made.classList.add("drawn");
+      return made;
+    };
+    svg.prepend(group(), group());
+  }
+  return svg.querySelectorAll("g.drawn");
+}
+
+/**
+ * Draws a chart into an SVG of any size and returns its scales; undefined while it has no size.
+ *
+ * Below its `marks` lie the axes and the marks in `still`: while that is the very same list, they
+ * are left as they are.
+ */
 function drawChart(svg, spec) {
   if (!sizes.has(svg)) sizes.set(svg, { width: svg.clientWidth, height: svg.clientHeight });
-  const { width, height } = sizes.get(svg);
+  const size = sizes.get(svg);
+  const { width, height } = size;
   if (!width || !height) return undefined;
   const margin = { ...MARGIN, ...spec.margin };
   const x = scaleOf(spec.x, margin.left, width - margin.right);
   const y = scaleOf(spec.y, height - margin.bottom, margin.top);
   Object.assign(x, { start: margin.left, end: width - margin.right });
   Object.assign(y, { floor: height - margin.bottom, ceiling: margin.top });
-  let group = svg.querySelector("g.drawn");
-  if (!group) {
-    group = document.createElementNS("http://www.w3.org/2000/svg", "g");
-    group.classList.add("drawn");
-    svg.prepend(group);
-  }
-  const drawn = (wanted) =>
-    spec.marks
-      .filter(({ kind }) => OVER_THE_EDGE.has(kind) === wanted)
-      .map(({ kind, ...mark }) => MARKS[kind](mark, x, y))
-      .join("");
   const box = [x.start, y.ceiling, Math.max(x.end - x.start, 1), Math.max(y.floor - y.ceiling, 1)];
   const place = ["x", "y", "width", "height"].map((name, at) => `${name}="${box[at]}"`).join(" ");
-  group.innerHTML = `${spec.bare ? "" : axes(spec, x, y)}
-    <svg ${place} viewBox="${box.join(" ")}">${drawn(false)}</svg>${drawn(true)}`;
+  const drawn = (marks) => {
+    const some = (over) =>
+      marks
+        .filter(({ kind }) => OVER_THE_EDGE.has(kind) === over)
+        .map(({ kind, ...mark }) => MARKS[kind](mark, x, y))
+        .join("");
+    return `<svg ${place} viewBox="${box.join(" ")}">${some(false)}</svg>${some(true)}`;
+  };
+  const [below, above] = groupsOf(svg);
+  if (!spec.still || spec.still !== size.still) {
+    below.innerHTML = `${spec.bare ? "" : axes(spec, x, y)}${drawn(spec.still ?? [])}`;
+    size.still = spec.still;
+  }
+  above.innerHTML = drawn(spec.marks);
   return { x, y };
 }
 

@@ -22,11 +22,12 @@ function say() {
   const broken = place === lastPlace() && stop === "breakdown" ? props.value.breakdown : last;
   find(".stop-rule").textContent = `${props.value.rules[rule]} ${broken}`;
   props.value.names.forEach((_, candidate) => {
-    const cells = find("tbody").rows[candidate].cells;
-    cells[2].textContent = written(trace().weight[0][candidate]);
-    cells[3].textContent = written(trace().weight[step][candidate]);
-    cells[4].textContent = written(trace().weight[lastStep()][candidate]);
-    cells[5].textContent = written(trace().variance[step][candidate], 1);
+    const { weight, variance } = trace();
+    const numbers = [weight[0], weight[step], weight[lastStep()]].map((one) => written(one[candidate]));
+    [...numbers, written(variance[step][candidate], 1)].forEach((text, at) => {
+      const cell = find("tbody").rows[candidate].cells[2 + at];
+      if (cell.textContent !== text) cell.textContent = text; // else the table is laid out anew
+    });
   });
 }
 

@@ -53,7 +53,7 @@ function sayCell() {
   const { names, colours, origins } = props.value;
   const at = cursor.row * perModel() + cursor.column;
   const { place, number } = numberAt(cursor);
-  find("h4").textContent = `Bin set ${number.toLocaleString("en")}`;
+  find("h2").textContent = `Bin set ${number.toLocaleString("en")}`;
   find("tbody").replaceChildren(
     ...names.map((name, model) => {
       const weight = weightOf(cells, at, model);
@@ -92,7 +92,7 @@ function sayTile() {
     filled += overview.count[at] > 0;
     here += overview.here[at] > 0;
   }
-  find("h4").textContent = `${props.value.names[third]} ${rangeOf(tile)}`;
+  find("h2").textContent = `${props.value.names[third]} ${rangeOf(tile)}`;
   find("tbody").replaceChildren();
   find(".said").textContent =
     `Of ${cellsOfTile} bin sets ${filled} have reference pixels, and ${here} have pixels of this picture.`;

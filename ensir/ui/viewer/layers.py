@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Literal
 
 import torch
@@ -12,7 +10,9 @@ from gradio.data_classes import FileData, GradioModel
 from torch import Tensor
 
 from ensir.errors import InputError
-from ensir.files import digest, write_whole
+from ensir.files import digest
+from ensir.looks import Look
+from ensir.ui.pictures import stored
 
 # How numbers are stored: little-endian planes of channels, row by row, nothing before or between.
 NUMBER_TYPES = {torch.uint8: "uint8", torch.float32: "float32"}
@@ -78,6 +78,7 @@ class ViewerValue:
 
     What a visitor has changed stays when a new value comes: zoom and place while `size` is the
     same, panels and pinned pixel unless `panels` or `pinned` differ from those of the value before.
+    A `look` goes before all that; panels whose layers are gone show others.
     """
 
     size: tuple[int, int]  # width and height of every layer
@@ -87,6 +88,7 @@ class ViewerValue:
     truth: str | None = None  # the picture that others are scored against
     pinned: tuple[int, int] | None = None  # x and y
     highlight: str | None = None  # path of a mask from `stored_mask`: all else fades
+    look: Look | None = None
 
     def __post_init__(self) -> None:
         names = [layer.name for layer in self.layers]
@@ -118,7 +120,8 @@ def stored_values(values: Tensor) -> Values:
         )
     numbers = values.cpu().contiguous().numpy()
     data = numbers.astype(numbers.dtype.newbyteorder("<"), copy=False).tobytes()
-    return Values(_stored(data, "bin"), NUMBER_TYPES[values.dtype], len(values))
+    path = stored(digest(data), "bin", lambda: data)
+    return Values(path, NUMBER_TYPES[values.dtype], len(values))
 
 
 def stored_mask(mask: Tensor) -> str:
@@ -131,17 +134,8 @@ def stored_mask(mask: Tensor) -> str:
         )
     levels = (mask.cpu().to(torch.uint8) * 255).numpy()
     _, encoded = cv2.imencode(".png", levels, [cv2.IMWRITE_PNG_BILEVEL, 1])
-    return _stored(encoded.tobytes(), "png")
-
-
-def _stored(data: bytes, ending: str) -> str:
-    """The path of a file with this content in the folder that Gradio serves."""
-    path = Path(os.environ["GRADIO_TEMP_DIR"]) / f"{digest(data)[:32]}.{ending}"
-    if path.exists():
-        path.touch()  # used again: not the next to be swept
-    else:
-        write_whole(path, data)
-    return str(path)
+    data = encoded.tobytes()
+    return stored(digest(data), "png", lambda: data)
 
 
 class ValuesModel(GradioModel):
@@ -166,6 +160,17 @@ class LayerModel(GradioModel):
     legend: LegendModel | None
 
 
+class PanelModel(GradioModel):
+    name: str
+    wipe: str | None
+    share: float
+
+
+class LookModel(GradioModel):
+    panels: list[PanelModel]
+    place: tuple[float, float, float] | None
+
+
 class ViewerModel(GradioModel):
     """A `ViewerValue` on its way to the browser; Gradio fills in the addresses of the files."""
 
@@ -176,6 +181,7 @@ class ViewerModel(GradioModel):
     truth: str | None
     pinned: tuple[int, int] | None
     highlight: FileData | None
+    look: LookModel | None
 
 
 def model_of(value: ViewerValue) -> ViewerModel:
@@ -187,6 +193,7 @@ def model_of(value: ViewerValue) -> ViewerModel:
         truth=value.truth,
         pinned=value.pinned,
         highlight=FileData(path=value.highlight) if value.highlight else None,
+        look=None if value.look is None else LookModel(**asdict(value.look)),
     )
 
 

@@ -54,6 +54,13 @@ class Look {
     if (this.frame.width) this.goTo(fitted(this.size, this.frame, this.density), true);
   }
 
+  /** To a place and scale of before, or to the whole picture. */
+  goBack(place) {
+    if (!place) return this.fit();
+    const [x, y, scale] = place;
+    return this.goTo({ x, y, scale });
+  }
+
   /** The panels have another size. */
   refit() {
     if (this.fits) this.fit();

@@ -23,6 +23,7 @@ class Viewer {
       hover: null, // the pixel under the cursor
       hovered: null, // the panel under the cursor
       pinned: null,
+      corner: null, // of a rectangle that is selected by keys
       selection: null,
       isHeld: false,
       isLoupeOn: false,
@@ -101,10 +102,28 @@ class Viewer {
     if (!isSameSize || !same(now.pinned, pinned)) {
       this.pinned = now.pinned ? { x: now.pinned[0], y: now.pinned[1] } : null;
     }
-    if (same(now.panels, panels)) this.#replaceGone();
+    if (now.look) this.#bringBack(now.look);
+    else if (same(now.panels, panels)) this.#replaceGone();
     else this.#layOut(now.panels);
     layOutProbe(this.probe, now.layers);
     this.update();
+  }
+
+  /** Panels, wipes and place, as a value has them to bring them back. */
+  get kept() {
+    const { view, fits } = this.look;
+    const panels = this.panels.map(({ name, wipe }) => (
+      { name, wipe: wipe?.name ?? null, share: wipe?.share ?? 0.5 }));
+    return { panels, place: fits ? null : [view.x, view.y, view.scale] };
+  }
+
+  #bringBack({ panels, place }) {
+    this.#layOut(panels.map(({ name }) => name));
+    panels.forEach(({ wipe, share }, number) => {
+      this.panels[number].wipe = wipe && this.layer(wipe) ? { name: wipe, share } : null;
+    });
+    this.refresh(); // so that the panels have their size
+    this.look.goBack(place);
   }
 
   /** The panels of these layers, by name; panels there are already keep their wipe. */
@@ -192,6 +211,7 @@ class Viewer {
   }
 
   pickHere() {
+    this.corner = null;
     this.pick(this.hover ?? this.look.middlePixel);
   }
 
@@ -199,6 +219,7 @@ class Viewer {
   movePin(dx, dy) {
     if (!this.pinned) return this.pickHere();
     const pixel = this.look.inside({ x: this.pinned.x + dx, y: this.pinned.y + dy });
+    if (this.isSelecting) this.select(rectangle((this.corner ??= this.pinned), pixel), true);
     this.look.reveal(pixel);
     return this.pick(pixel);
   }
@@ -269,6 +290,7 @@ class Viewer {
 
   toggleSelecting() {
     this.isSelecting = !this.isSelecting;
+    this.corner = null;
     this.refresh();
   }
 
@@ -387,5 +409,6 @@ const viewer = new Viewer(
   (pixel) => trigger("pick", Object.assign(picked, pixel)),
   (names) => trigger("want", Object.assign(wanted, { names })),
 );
+viewer.root.look = () => viewer.kept;
 watch("value", () => viewer.show(props.value));
 viewer.show(props.value);
