@@ -2,7 +2,8 @@
 
 Each task sums a few pictures where they are and sends its sums, which are added as they arrive:
 integers, so the order changes nothing. A worker that dies costs its unfinished tasks alone, which
-others take over. All workers must see the reference set under the same folder.
+others take over. All workers must see the reference set under the same folder, and have the same
+version of this program.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from contextlib import ExitStack, contextmanager
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
+from ensir import __version__
 from ensir.ensemble.bin_statistics import gather_statistics
 from ensir.ensemble.bins import Bins
 from ensir.errors import Cancelled, InputError
@@ -19,7 +21,7 @@ from ensir.progress import IsCancelled, OnProgress
 from ensir.reference_set import ReferenceSet, ReferenceStatistics
 
 if TYPE_CHECKING:
-    from distributed import Client
+    from distributed import Client, Future
 
 PICTURES_AT_ONCE = 2  # of a task: what a dying worker loses, against a message for each
 CONNECTED_WITHIN = 10  # seconds
@@ -34,18 +36,16 @@ def gather_on(
 ) -> ReferenceStatistics:
     """What `gather_reference_set` gives, to the bit, by the workers of a Dask cluster.
 
-    Progress counts pictures. Raises InputError for pictures that cannot be used and for an empty
-    set, Cancelled when asked to stop; either way the tasks that are left are withdrawn.
+    Progress counts pictures. Raises InputError for pictures that cannot be used, for an empty set
+    and for workers that cannot do this, Cancelled when asked to stop; either way the tasks that are
+    left are withdrawn.
     """
-    from distributed import as_completed
-
     starts = range(0, len(reference_set), PICTURES_AT_ONCE)
     parts = [reference_set[start : start + PICTURES_AT_ONCE] for start in starts]
-    tasks = client.map(_gathered, parts, bin_width=bin_width, pure=False)
+    tasks = client.map(_gathered, parts, bin_width=bin_width, version=__version__, pure=False)
     total: ReferenceStatistics | None = None
     try:
-        for task, part in as_completed(tasks, with_results=True):
-            task.release()
+        for part in _finished(tasks):
             total = part if total is None else total + part
             on_progress(total.pictures, len(reference_set))
             if cancelled():
@@ -87,9 +87,32 @@ def connected(scheduler: str | None, workers: int) -> Iterator[Client]:
         yield stack.enter_context(client)
 
 
-def _gathered(part: ReferenceSet, bin_width: int) -> ReferenceStatistics:
-    """The statistics of a worker's share."""
+def _finished(tasks: list[Future]) -> Iterator[ReferenceStatistics]:
+    """What the tasks give, each once, in the order in which they end."""
+    from distributed import as_completed
+
+    try:
+        for task, part in as_completed(tasks, with_results=True):
+            task.release()
+            yield part
+    except InputError:
+        raise
+    except Exception as error:  # of a program of another version, or of none: it may be anything
+        raise InputError(
+            f"a worker could not do its share ({type(error).__name__}): see that all have version "
+            f"{__version__} of this program, and memory enough"
+        ) from error
+
+
+def _gathered(part: ReferenceSet, bin_width: int, version: str) -> ReferenceStatistics:
+    """The statistics of a worker's share; InputError where its program is of another version."""
     import torch
+
+    if version != __version__:
+        raise InputError(
+            f"a worker has version {__version__} of this program, the others {version}: install "
+            "the same everywhere"
+        )
 
     torch.set_num_threads(1)  # the other cores have workers of their own
     bins = Bins(bin_width, len(part.candidate_names))

@@ -37,6 +37,7 @@ def fit(given: Namespace, on_progress: OnProgress) -> Answer:
     from ensir import fit_pictures, fit_statistics, write_statistics
     from ensir.reference_set import ReferencePictures
     from ensir.summaries import about_table
+    from ensir.truth_doubts import doubts
 
     choices = {name: getattr(given, name) for name in FIT_CHOICES}
     statistics = given.reference
@@ -52,13 +53,14 @@ def fit(given: Namespace, on_progress: OnProgress) -> Answer:
             write_statistics(gathered, statistics)
         unfinished.unlink(missing_ok=True)
     else:
-        again = _read_again(given)
-        if isinstance(again, ReferencePictures):
-            table = fit_pictures(again, **choices, on_progress=on_progress).table
+        gathered = _read_again(given)
+        if isinstance(gathered, ReferencePictures):
+            table = fit_pictures(gathered, **choices, on_progress=on_progress).table
         else:
-            table = fit_statistics(again, **choices).table
+            table = fit_statistics(gathered, **choices).table
     table.save(given.output)
-    return Answer({"table": given.output, "statistics": statistics, **about_table(table)})
+    answer = {"table": given.output, "statistics": statistics, **about_table(table)}
+    return Answer({**answer, "notes": list(doubts(gathered))})
 
 
 def fuse(given: Namespace, on_progress: OnProgress) -> Answer:

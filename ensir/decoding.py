@@ -23,6 +23,7 @@ from ensir.picture_formats import FORMATS, PictureFormat, declared_size, has_16_
 
 Planes = NDArray[Any]  # of uint8 or uint16
 
+TOO_LARGE = "does not fit into memory: make it smaller"
 START_OF_SCAN = b"\xff\xda"  # a marker of JPEG
 
 # How Pillow turns what it stores into red, green and blue.
@@ -70,7 +71,7 @@ def decode(data: bytes, most_pixels: int) -> Decoded:
     except InputError:
         raise
     except MemoryError:
-        raise InputError("does not fit into memory: make it smaller") from None
+        raise InputError(TOO_LARGE) from None
     except Exception as error:  # Pillow raises a dozen kinds, all meaning the same to the user
         raise InputError(_fault(error, data, kind)) from None
 
@@ -158,6 +159,8 @@ def _require_size(width: int, height: int, most_pixels: int) -> None:
 
 def _fault(error: Exception, data: bytes, kind: PictureFormat) -> str:
     """What to say of a file of a known kind that Pillow could not read."""
+    if "out of memory" in str(error):  # a decoder of Pillow says so in words
+        return TOO_LARGE
     if isinstance(error, Warning) or "MAX_TEXT" in str(error):
         return "has damaged or oversized metadata: save it again without"
     if "truncated" in str(error) or not kind.is_whole(data):

@@ -33,9 +33,9 @@ def gather_reference_set(
     """Reads every picture and adds up its statistics; raises Cancelled when asked to stop.
 
     What is summed so far is written to the file `unfinished` now and then, and gone on from if it
-    is there: after a kill at any moment the sums are the same to the bit. It stays for the caller
-    to delete, who knows when it is not needed any more. Raises InputError where it is of other
-    pictures or bins.
+    is there: after a kill at any moment the sums are the same to the bit. Where it is damaged, or
+    of another version, all is summed anew. It stays for the caller to delete, who knows when it is
+    not needed any more. Raises InputError where it is of other pictures or bins.
     """
     kept = unfinished
     total = None if kept is None else _resumed(kept, reference_set, bin_width)
@@ -101,10 +101,15 @@ def _parts(
 
 
 def _resumed(path: Path, reference_set: ReferenceSet, bin_width: int) -> ReferenceStatistics | None:
-    """The sums of the first pictures, as far as an earlier run came."""
+    """The sums of the first pictures, as far as an earlier run came and can be read."""
     if not path.exists():
         return None
-    found = read_statistics(path)
+    try:
+        found = read_statistics(path)
+    except InputError:
+        if not path.is_file():
+            raise
+        return None  # the pictures are still there: a damaged file costs time, and nothing else
     mark = _mark(reference_set, bin_width)
     if found.reference_sets != (mark,) or found.pictures > len(reference_set):
         raise InputError(

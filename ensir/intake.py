@@ -12,8 +12,7 @@ from ensir.ensemble.levels import deepest, in_depth
 from ensir.errors import InputError, in_short
 from ensir.files import shown_name
 from ensir.images import Stored, read_picture
-from ensir.limits import MOST_NAME
-from ensir.picture_folders import pictures_alone
+from ensir.picture_folders import pictures_alone, shown_stem
 from ensir.reference_set import DEGRADED, GROUND_TRUTH
 from ensir.zip_members import ZipMember, is_zip, zip_members
 
@@ -50,7 +49,7 @@ def brought(files: Sequence[Path]) -> Brought:
     found: dict[str, Stored] = {}
     notes: tuple[str, ...] = ()
     for path in sorted(files, key=lambda path: path.name):
-        pictures: Mapping[str, Stored] = {Path(shown_name(path)).stem: path}
+        pictures: Mapping[str, Stored] = {shown_stem(path): path}
         if is_zip(path):
             pictures, left_out = _of_each_model(path)
             notes += left_out
@@ -140,7 +139,7 @@ def _of_each_model(path: Path) -> tuple[dict[str, ZipMember], tuple[str, ...]]:
                 f"{shown} has a folder within a folder, {'/'.join(one.folders):.80}: put one "
                 "picture of each model into it, called after the model or in a folder that is"
             )
-        name = Path(shown_name(one)).stem if not folders else folders[0][:MOST_NAME]
+        name = shown_name(Path(folders[0])) if folders else shown_stem(one)
         if name in found and folders:
             raise InputError(
                 f"{shown} has several pictures in {name}, but one of each model is fused at a "

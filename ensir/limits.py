@@ -58,6 +58,9 @@ MOST_NAME = 80
 MOST_WORKSPACE_BYTES = 192 * 2**20
 MOST_NOTES = 100
 MOST_NOTE = 1_000
+MOST_PANELS = 6
+MOST_LAYER_NAME = 2 * MOST_NAME  # that of a model, and what is shown of it
+MOST_SCALE = 20_000  # of a pixel on the screen: a small picture fills a panel of any size
 
 # Noise that is added for trying, in levels: above it little of a picture is left.
 MOST_NOISE = 100

@@ -9,17 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
-from math import hypot
 from statistics import fmean
 
-from ensir.disagreement import DIFFERS, disagreement, tolerated_by
-from ensir.ensemble.bin_statistics import BinStatistics
+import torch
+
+from ensir.disagreement import DIFFERS, disagreement
 from ensir.errors import InputError
 from ensir.held_out import leave_one_out
 from ensir.methods import Choices
 from ensir.progress import OnProgress
 from ensir.reference_set import ReferencePictures
+from ensir.truth_doubts import doubtful
 from ensir.truth_fit import truth_fit
+from ensir.usual import left_out, limit_of, usual
 
 # dB of mean PSNR that the others may lose by a picture: half of what the paper's EM gains.
 MOST_HARM = 0.05
@@ -119,20 +121,24 @@ def influences(
 def _outliers(pictures: ReferencePictures) -> dict[str, str | None]:
     """Why a picture stands out from all others, by what its candidates and its truth are like."""
     found: dict[str, str | None] = dict.fromkeys(pictures.names)
-    for name, part in zip(pictures.names, pictures.parts, strict=True):
-        fit = truth_fit(part.statistics)
-        if fit is not None and fit.is_doubtful:
-            found[name] = f"its truth is {fit.far:.1f} times as far as the candidates differ"
-        elif len(pictures.names) > 3:
-            others = without(pictures, [name])
-            found[name] = _unlike(others, part.statistics)
+    fits = {
+        name: fit
+        for name, part in zip(pictures.names, pictures.parts, strict=True)
+        if (fit := truth_fit(part.statistics)) is not None
+    }
+    for name in doubtful(fits):
+        found[name] = f"its truth is {fits[name].far:.1f} times as far as the candidates differ"
+    return found | _unlike(pictures) if len(pictures.names) > 3 else found
+
+
+def _unlike(pictures: ReferencePictures) -> dict[str, str | None]:
+    """Of the pictures whose candidates differ otherwise than the others', in what most."""
+    kinds = [disagreement(part.statistics) for part in pictures.parts]
+    rows = torch.stack([kind.values for kind in kinds])
+    apart = left_out(rows) > limit_of(len(rows) - 1)
+    found: dict[str, str | None] = {}
+    for place in apart.nonzero().flatten().tolist():
+        others = usual(torch.cat([rows[:place], rows[place + 1 :]]))
+        worst = others.farthest(rows[place], kinds[place].groups)
+        found[pictures.names[place]] = f"its candidates are unlike the others' in {DIFFERS[worst]}"
     return found
-
-
-def _unlike(others: ReferencePictures, picture: BinStatistics) -> str | None:
-    there = disagreement(others.total.statistics)
-    excess = there.distances(disagreement(picture)).over(tolerated_by(others))
-    if hypot(*excess.values()) <= 1:
-        return None
-    worst = max(excess, key=lambda name: excess[name])
-    return f"its candidates are unlike the others' in {DIFFERS[worst]}"

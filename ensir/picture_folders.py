@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ensir.errors import InputError
+from ensir.errors import InputError, in_short
 from ensir.files import shown_name
 from ensir.images import PICTURE_ENDINGS, Stored
 from ensir.zip_members import ZipMember, is_zip, zip_members
@@ -27,9 +27,10 @@ class PictureFolders:
         """
         where = self.folders.get(folder)
         if where is None:
+            there = in_short([shown_name(Path(name)) for name in sorted(self.folders)])
             raise InputError(
-                f"{self.name} has no folder {folder} (there are "
-                f"{', '.join(sorted(self.folders)) or 'none'}): add it or choose another"
+                f"{self.name} has no folder {folder} (there are {there or 'none'}): add it or "
+                "choose another"
             )
         listed: Sequence[Stored] = sorted(where.iterdir()) if isinstance(where, Path) else where
         pictures: dict[str, Stored] = {}
@@ -37,9 +38,8 @@ class PictureFolders:
             if one.suffix.lower() not in PICTURE_ENDINGS or one.name.startswith("."):
                 continue
             if one.stem in pictures:
-                raise InputError(
-                    f"{folder} has both {pictures[one.stem].name} and {one.name}: keep one of them"
-                )
+                both = " and ".join(map(shown_name, (pictures[one.stem], one)))
+                raise InputError(f"{folder} has both {both}: keep one of them")
             pictures[one.stem] = one
         return pictures
 
@@ -58,8 +58,17 @@ def picture_folders(path: Path) -> PictureFolders | None:
 
 def name_of_set(path: Path) -> str:
     """What pictures are called that come from a folder, or from a zip of that folder."""
-    name = shown_name(path.resolve())
-    return name[:-4] if path.suffix.lower() == ".zip" and len(name) > 4 else name
+    whole = path.resolve()
+    return shown_stem(whole) if whole.suffix.lower() == ".zip" else shown_name(whole)
+
+
+def shown_stem(picture: Stored) -> str:
+    """The name of a picture without its ending, as `shown_name` shows it.
+
+    >>> shown_stem(Path("rain.of.may.png"))
+    'rain.of.may'
+    """
+    return shown_name(Path(picture.stem))
 
 
 def pictures_alone(members: Sequence[ZipMember]) -> tuple[list[ZipMember], tuple[str, ...]]:

@@ -19,6 +19,9 @@ from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 WIDTH_TAG, HEIGHT_TAG, BITS_PER_SAMPLE = 256, 257, 258  # of TIFF
+BIG_TIFF = 43  # its version
+TIFF_BYTES = {3: 2, 4: 4}  # of a number, by its type
+OS2_HEADER_BYTES = 12
 # Of JPEG: the start of a frame, of each way to code it.
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 
@@ -106,18 +109,28 @@ def size_in_header(data: bytes) -> tuple[int, int] | None:
     if data.startswith(b"\xff\xd8"):
         return _size_of_jpeg(data)
     if data.startswith(b"BM") and len(data) >= 26:
-        sides = (int.from_bytes(data[at : at + 4], "little", signed=True) for at in (18, 22))
-        width, height = map(abs, sides)  # a negative height: stored from the top
-        return width, height
-    if data.startswith((b"II*\0", b"MM\0*")):
+        return _size_of_bmp(data)
+    if data.startswith((b"II", b"MM")):
         return _size_of_tiff(data, "little" if data.startswith(b"I") else "big")
     return declared_size(data)
+
+
+def _size_of_bmp(data: bytes) -> tuple[int, int]:
+    """From the header, of which OS/2 had a shorter kind, with sides of 16 bits."""
+    if int.from_bytes(data[14:18], "little") == OS2_HEADER_BYTES:
+        return int.from_bytes(data[18:20], "little"), int.from_bytes(data[20:22], "little")
+    sides = (int.from_bytes(data[at : at + 4], "little", signed=True) for at in (18, 22))
+    width, height = map(abs, sides)  # a negative height: stored from the top
+    return width, height
 
 
 def _size_of_jpeg(data: bytes) -> tuple[int, int] | None:
     """From the frame header, behind segments that say how long they are."""
     at = 2
     while at + 9 <= len(data) and data[at] == 0xFF:
+        if data[at + 1] == 0xFF:  # any number of these may stand before a marker
+            at += 1
+            continue
         kind, length = data[at + 1], int.from_bytes(data[at + 2 : at + 4], "big")
         if kind in _FRAMES:
             height, width = (int.from_bytes(data[at + n : at + n + 2], "big") for n in (5, 7))
@@ -127,15 +140,22 @@ def _size_of_jpeg(data: bytes) -> tuple[int, int] | None:
 
 
 def _size_of_tiff(data: bytes, order: Literal["little", "big"]) -> tuple[int, int] | None:
-    """From the first directory: entries of tag, type, count and value."""
-    at = int.from_bytes(data[4:8], order)
-    entries = int.from_bytes(data[at : at + 2], order)
+    """From the first directory: entries of tag, type, count and value.
+
+    In a BigTIFF places, counts and values have 8 bytes.
+    """
+    is_big = int.from_bytes(data[2:4], order) == BIG_TIFF
+    word, counter = (8, 8) if is_big else (4, 2)
+    at = int.from_bytes(data[word : 2 * word], order)
+    entries = int.from_bytes(data[at : at + counter], order)
+    first, step = at + counter, 4 + 2 * word
     sides: dict[int, int] = {}
-    for place in range(at + 2, min(at + 2 + 12 * entries, len(data) - 11), 12):
+    for place in range(first, min(first + step * entries, len(data) - step + 1), step):
         tag, kind = (int.from_bytes(data[place + n : place + n + 2], order) for n in (0, 2))
         if tag in (WIDTH_TAG, HEIGHT_TAG):
-            short = kind == 3
-            sides[tag] = int.from_bytes(data[place + 8 : place + (10 if short else 12)], order)
+            value = place + 4 + word
+            size = TIFF_BYTES.get(kind, word)
+            sides[tag] = int.from_bytes(data[value : value + size], order)
     return (sides[WIDTH_TAG], sides[HEIGHT_TAG]) if len(sides) == 2 else None
 
 

@@ -164,6 +164,8 @@ class ReferenceStatistics:
                 f"the statistics know {', '.join(self.candidate_names)}; got "
                 f"{', '.join(names) or 'none'}: choose among them, each once"
             )
+        if tuple(names) == self.candidate_names:
+            return self
         kept = [self.candidate_names.index(name) for name in names]
         return replace(
             self,

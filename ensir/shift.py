@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from math import hypot
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from ensir.disagreement import DIFFERS, Distances, disagreement
+from ensir.disagreement import DIFFERS, disagreement
 from ensir.ensemble.bin_statistics import BinStatistics, gather_statistics
 from ensir.ensemble.bins import Bins
 from ensir.ensemble.errors_about_average import errors_about_average
@@ -21,7 +20,9 @@ from ensir.ensemble.levels import levels_of
 from ensir.ensemble.lookup_table import LookupTable
 from ensir.limits import MOST_STATISTICS_BYTES
 from ensir.tolerance import FIXED, Tolerance
+from ensir.truth_doubts import UNLIKE, doubt, doubts_of_sum
 from ensir.truth_fit import TruthFit, truth_fit
+from ensir.usual import usual
 
 if TYPE_CHECKING:
     from ensir.comparison import Comparison
@@ -34,21 +35,12 @@ class Shift:
     """How far a picture lies from what a reference set covers; None where it cannot be known."""
 
     unseen: float | None = None  # share of its values in cells without a reference pixel
-    distances: Distances | None = None  # of the candidates' disagreement from the reference's
+    distance: float | None = None  # of the candidates' disagreement, over the limit: above 1 is far
+    differs: str | None = None  # in what most, a name in DIFFERS
     tolerance: Tolerance = FIXED
     error: float | None = None  # of the table in the picture, over what the reference expects
     truth: TruthFit | None = None  # of the picture
-    reference_truth: TruthFit | None = None
-
-    @property
-    def excess(self) -> dict[str, float]:
-        """The distances over what is tolerated, by name."""
-        return {} if self.distances is None else self.distances.over(self.tolerance.distances)
-
-    @property
-    def distance(self) -> float | None:
-        """All distances as one: the root of the sum of squares of `excess`; above 1 it is far."""
-        return None if self.distances is None else hypot(*self.excess.values())
+    doubts: tuple[str, ...] = ()  # of the truth of the reference set
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -59,47 +51,35 @@ class Shift:
                 f"The reference set has no pixel like {self.unseen:.1%} of this picture's: there "
                 "the weights are not fitted"
             )
-        excess = self.excess
-        if self.distance is not None and self.distance > 1:
-            worst = max(excess, key=lambda name: excess[name])
+        if self.distance is not None and self.differs is not None and self.distance > 1:
             said.append(
                 "The candidates differ from each other otherwise than in the reference set, most "
-                f"of all in {DIFFERS[worst]} ({self.distance:.1f} times the limit): weights for "
-                "another task, other models or other damage may do worse than the average"
+                f"of all in {DIFFERS[self.differs]} ({self.distance:.1f} times the limit): weights "
+                "for another task, other models or other damage may do worse than the average"
             )
         if self.error is not None and self.error > self.tolerance.error:
             said.append(
                 f"The error in this picture is {self.error:.1f} times what the reference set "
                 "expects: it is harder than those pictures, or unlike them"
             )
-        doubt = self._doubt_of_truth()
-        return tuple(said if doubt is None else [*said, doubt])
+        return (*said, *(self.doubts or self._doubts_here()))
 
-    def _doubt_of_truth(self) -> str | None:
-        """Why a ground truth may not be that of its candidates; the reference set's says it all."""
-        if self.reference_truth is not None and self.reference_truth.is_doubtful:
-            return _far("the reference set", self.reference_truth)
+    def _doubts_here(self) -> tuple[str, ...]:
+        """Of the truth of this picture; that of the reference set says it all."""
         if self.truth is None:
-            return None
-        if self.tolerance.truth is None:
-            return _far("this picture", self.truth) if self.truth.is_doubtful else None
-        least, most = self.tolerance.truth
-        if self.truth.far > most:
-            return f"{_far('this picture', self.truth)}; up to {most:.1f} times is usual here"
-        if self.truth.far < least:
-            return (
-                f"In this picture the average of the candidates is {self.truth.far:.1f} times as "
-                "far from the ground truth as they are from it, in the reference set at least "
-                f"{least:.1f} times: the truth there may not fit the candidates"
-            )
-        return None
-
-
-def _far(whose: str, truth: TruthFit) -> str:
-    return (
-        f"In {whose} the average of the candidates is {truth.far:.1f} times as far from the ground "
-        "truth as they are from it, also where they agree: the truth may not fit them"
-    )
+            return ()
+        there = self.tolerance.truth
+        far = None if there is None else there.distance(self.truth.values)
+        alone = doubt(self.truth, "this picture", is_usual=far is not None and far * UNLIKE <= 1)
+        if alone is not None:
+            return (alone,)
+        if far is None or far <= 1:
+            return ()
+        return (
+            "The ground truth lies otherwise to the candidates in this picture than in the "
+            f"reference set ({far:.1f} times the limit): the "
+            "truth, here or there, may not fit them",
+        )
 
 
 def shift(
@@ -117,13 +97,18 @@ def shift(
     candidates. Without a ground truth (`has_truth` False) anything may stand in its place. Where
     the bins of the reference, or of the tolerance, are others, the picture is needed in these too.
     """
+    distance, differs = _distance(in_reference_bins or picture, reference, tolerance)
+    doubts = tolerance.doubts
+    if not doubts and tolerance.disagreement is None and reference is not None:
+        doubts = doubts_of_sum(reference, (table and table.provenance.pictures) or 1)
     return Shift(
         unseen=None if table is None else _unseen(picture, table),
-        distances=_distances(in_reference_bins or picture, reference, tolerance),
+        distance=distance,
+        differs=differs,
         tolerance=tolerance,
         error=_error(picture, table) if has_truth and table is not None else None,
         truth=truth_fit(picture) if has_truth else None,
-        reference_truth=None if reference is None else truth_fit(reference),
+        doubts=doubts,
     )
 
 
@@ -174,14 +159,17 @@ def shift_notes(comparison: Comparison) -> tuple[str, ...]:
     return shift_of(candidates, comparison.truth, table, reference, comparison.tolerance).warnings
 
 
-def _distances(
+def _distance(
     picture: BinStatistics, reference: BinStatistics | None, tolerance: Tolerance
-) -> Distances | None:
-    """From the reference set, or from the nearest kind of picture in it where these are known."""
-    there = tolerance.kinds or (() if reference is None else (disagreement(reference),))
+) -> tuple[float | None, str | None]:
+    """From the pictures of the reference set, or from their sum, and by what most."""
+    there = tolerance.disagreement
+    if there is None:
+        if reference is None:
+            return None, None
+        there = usual(disagreement(reference).values[None])
     here = disagreement(picture)
-    found = [kind.distances(here) for kind in there]
-    return min(found, key=lambda one: hypot(*one.over(tolerance.distances).values()), default=None)
+    return there.distance(here.values), there.farthest(here.values, here.groups)
 
 
 def _unseen(picture: BinStatistics, table: LookupTable) -> float | None:

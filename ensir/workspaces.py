@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch
 from torch import Tensor
@@ -26,12 +26,16 @@ from ensir.errors import InputError
 from ensir.files import is_name, shown_name, write_whole
 from ensir.images import encode_png, read_picture
 from ensir.limits import (
+    LONGEST_SIDE,
     MOST_HEADER_BYTES,
+    MOST_NAME,
     MOST_NOTE,
     MOST_NOTES,
     MOST_PICTURE_BYTES,
+    MOST_PIXELS,
     MOST_WORKSPACE_BYTES,
 )
+from ensir.looks import Look, read_look
 from ensir.reference_set import ReferenceStatistics
 from ensir.settings import Settings, read_settings
 from ensir.statistics_files import statistics_bytes
@@ -61,19 +65,24 @@ class Workspace:
     comparison: Comparison
     settings: Settings
     notes: tuple[str, ...] = ()  # what is not as it was saved, a sentence each
+    look: Look | None = None  # into the viewer; None: as it opens
 
 
-def write_workspace(comparison: Comparison, settings: Settings, path: str | Path) -> None:
+def write_workspace(
+    comparison: Comparison, settings: Settings, path: str | Path, look: Look | None = None
+) -> None:
     """Writes a workspace, whole or not at all."""
-    write_whole(Path(path), workspace_bytes(comparison, settings))
+    write_whole(Path(path), workspace_bytes(comparison, settings, look))
 
 
-def workspace_bytes(comparison: Comparison, settings: Settings) -> bytes:
+def workspace_bytes(comparison: Comparison, settings: Settings, look: Look | None = None) -> bytes:
     """The file of a workspace; the same content gives the same bytes.
 
     Bin width, method, trust and look-up are those that the comparison was fused with. Raises
-    InputError for more than a workspace may hold.
+    InputError for what would be refused when it is opened: more than a workspace may hold, and
+    names or notes that cannot be shown.
     """
+    _check(comparison)
     reference = reference_bytes(comparison)
     fused = comparison.fused
     members = {
@@ -95,6 +104,7 @@ def workspace_bytes(comparison: Comparison, settings: Settings) -> bytes:
         "warnings": comparison.warnings,
         "statistics_sha256": _statistics_sha256(comparison),
         "settings": asdict(read_settings(asdict(_fused_with(comparison, settings)))),
+        **({} if look is None else {"look": asdict(read_look(asdict(look)))}),
     }
     text = json.dumps(header, indent=1, sort_keys=True, ensure_ascii=False).encode()
     content = _zipped({HEADER: text, **members})
@@ -131,7 +141,9 @@ def read_workspace(path: str | Path) -> Workspace:
         set(members) - {HEADER}
     ):
         raise damaged(name, "a picture lacks, or there is one too many")
-    notes, warnings = (_sentences(header.get(key), name) for key in ("notes", "warnings"))
+    notes, warnings = header.get("notes"), header.get("warnings")
+    if not _are_sentences(notes) or not _are_sentences(warnings):
+        raise damaged(name, "its notes or warnings are not sentences")
     settings = read_settings(header.get("settings"))
     pictures = {member: _values(one) for member, one in members.items() if member.endswith(".png")}
     comparison = compare(
@@ -146,9 +158,10 @@ def read_workspace(path: str | Path) -> Workspace:
         soft=settings.soft,
     )
     return Workspace(
-        replace(comparison, notes=notes, warnings=warnings),
+        replace(comparison, notes=tuple(notes), warnings=tuple(warnings)),
         settings,
         _difference(comparison, pictures[FUSED]),
+        None if header.get("look") is None else read_look(header["look"]),
     )
 
 
@@ -186,6 +199,28 @@ def reference_bytes(comparison: Comparison) -> bytes | None:
     if isinstance(reference, ReferenceStatistics):
         return statistics_bytes(reference.of_candidates(comparison.given_order))
     return None if reference is None else table_bytes(reference)
+
+
+def _check(comparison: Comparison) -> None:
+    """Raises InputError for a comparison that `read_workspace` would refuse, but for its bytes."""
+    unfit = [name for name in comparison.given_order if not is_name(name)]
+    if unfit:
+        raise InputError(
+            f"a candidate's name has 1 to {MOST_NAME} printable characters, got "
+            f"{unfit[0]!r:.100}: rename it"
+        )
+    check_names(comparison.given_order)
+    if not all(map(_are_sentences, (comparison.notes, comparison.warnings))):
+        raise InputError(
+            f"a workspace keeps {MOST_NOTES} notes of {MOST_NOTE:,} printable characters each: "
+            "leave some out"
+        )
+    width, height = comparison.size
+    if width * height > MOST_PIXELS or max(width, height) > LONGEST_SIDE:
+        raise InputError(
+            f"a workspace keeps pictures of {MOST_PIXELS / 1e6:.4g} million pixels and sides of "
+            f"{LONGEST_SIDE} pixels at most, got {width} × {height}: save one of a smaller picture"
+        )
 
 
 def _fused_with(comparison: Comparison, settings: Settings) -> Settings:
@@ -268,21 +303,19 @@ def _statistics_sha256(comparison: Comparison) -> str | None:
     return comparison.fits.table.provenance.statistics_sha256
 
 
-def _sentences(said: object, name: str) -> tuple[str, ...]:
-    fits = (
-        isinstance(said, list)
+def _are_sentences(said: object) -> TypeGuard[Sequence[str]]:
+    """Whether these are notes as they may be shown, not too many."""
+    return (
+        isinstance(said, list | tuple)
         and len(said) <= MOST_NOTES
         and all(isinstance(it, str) and it.isprintable() and len(it) <= MOST_NOTE for it in said)
     )
-    if not isinstance(said, list) or not fits:
-        raise damaged(name, "its notes or warnings are not sentences")
-    return tuple(said)
 
 
 def _difference(comparison: Comparison, saved: Tensor) -> tuple[str, ...]:
     """What is fused otherwise than it was saved, if anything."""
     fused = comparison.fused.values
-    if fused.shape == saved.shape and torch.equal(fused, saved):
+    if (fused.dtype, fused.shape) == (saved.dtype, saved.shape) and torch.equal(fused, saved):
         return ()
     return (
         "The fused picture is not quite the one that was saved: another version, or another "

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime
 import io
+import json
 import math
 import pickle
 import struct
@@ -23,11 +24,14 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from ensir.comparison import compare
 from ensir.fitting import fit_statistics
 from ensir.reference_set import ReferenceStatistics
+from ensir.settings import read_settings
 from ensir.statistics_files import STATISTICS_FORMAT, statistics_bytes
 from ensir.table_files import TABLE_FORMAT, table_bytes
 from ensir.tensor_files import pack, unpack
+from ensir.workspaces import HEADER, REFERENCE, workspace_bytes
 from tests.conftest import make_pictures, make_statistics
 from tests.zips import zip_of
 
@@ -55,6 +59,8 @@ class Role(Enum):
     MODELS = "restore {here}/A.png --models {given} -o {here}/restored"
     NOISE = "the command line adds no noise"
     SOURCE = "the command line names files"
+    WORKSPACE = "show {given}"
+    SET = "fit {given} --candidates A B -o {here}/new.safetensors"
 
 
 ANY_PICTURE = (Role.PICTURE, Role.CANDIDATE, Role.TRUTH)
@@ -194,6 +200,49 @@ def zipped(name: str, content: bytes) -> bytes:
     with zipfile.ZipFile(file, "w") as archive:
         archive.writestr(zipfile.ZipInfo(name), content)
     return file.getvalue()
+
+
+@cache
+def good_workspace() -> dict[str, bytes]:
+    """The members of a workspace of A, B and C, with a table and a ground truth."""
+    settings = {
+        **{"task": "denoising", "strength": 25, "models": ["median"], "eightfold": False},
+        **{"weights": "file", "bin_width": TABLE_WIDTH, "method": "em", "trust": 1},
+        **{"soft": False, "map_kind": "weight", "map_channel": "all", "map_opacity": 100},
+        **{"sort_by": None, "channel": "green", "x": 3, "y": 7},
+    }
+    pictures, table = (
+        dict(zip(NAMES, PICTURES[0], strict=True)),
+        fit_statistics(good_statistics(TABLE_WIDTH)).table,
+    )
+    data = workspace_bytes(
+        compare(pictures, truth=PICTURES[1], reference=table), read_settings(settings)
+    )
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def workspace(files: Mapping[str, bytes | None] | None = None, **header: object) -> bytes:
+    """A workspace with other members, None for one that lacks, and another header."""
+    content = {**good_workspace(), **(files or {})}
+    kept = {name: data for name, data in content.items() if data is not None}
+    said = json.loads(kept[HEADER])
+    said["members"] = sorted({*kept} - {HEADER})
+    text = json.dumps({**said, **header}, ensure_ascii=False).encode()
+    return zip_of({**kept, HEADER: text}, zipfile.ZIP_STORED)
+
+
+def workspace_set_to(**settings: object) -> bytes:
+    said = json.loads(good_workspace()[HEADER])["settings"]
+    return workspace(settings={**said, **settings})
+
+
+def reference_set(
+    change: Mapping[str, bytes | None], models: tuple[str, ...] = ("A", "B", "gt")
+) -> bytes:
+    """A zip of a reference set of two pictures, with other members."""
+    files = {f"{model}/{number}.png": picture() for model in models for number in "01"}
+    return zip_of({name: data for name, data in {**files, **change}.items() if data is not None})
 
 
 # The file, and whose it is where it is not called so.
@@ -724,4 +773,151 @@ BAD_CHOICES = (
     ),
 )
 
-BAD_INPUTS = (*BAD_PICTURES, *BAD_SETS_OF_PICTURES, *BAD_TABLES, *BAD_CHOICES)
+NO_WORKSPACE = r"work\.zip is not a workspace of this program: choose another file"
+LACKS = rf"work\.zip is damaged: a picture lacks, or there is one too many; {REMADE}"
+NO_NAMES = rf"work\.zip is damaged: its header does not name the candidates; {REMADE}"
+NO_SENTENCES = rf"work\.zip is damaged: its notes or warnings are not sentences; {REMADE}"
+UNREADABLE = rf"work\.zip is damaged: its header cannot be read; {REMADE}"
+ODD_NAME = (
+    r"{}\.zip holds a file with an odd name, '[^/]+': use letters, digits and folders only, and "
+    r"make the zip again"
+)
+
+
+def bad_workspace(
+    wrong: str, made: Callable[[], bytes], sentence: str, in_app: str | None = None
+) -> BadInput:
+    return BadInput(
+        f"a workspace {wrong}", (Role.WORKSPACE,), made, sentence, in_app, file="work.zip"
+    )
+
+
+BAD_WORKSPACES = (
+    bad_workspace(
+        "of another program",
+        lambda: workspace(format="zip of mine"),
+        NO_WORKSPACE,
+    ),
+    bad_workspace(
+        "of a later version",
+        lambda: workspace(format="ensir workspace 2"),
+        r"work\.zip holds 'ensir workspace 2', wanted 'ensir workspace 1': open it with the "
+        "version of this program that saved it, or a later one",
+    ),
+    bad_workspace(
+        "cut off",
+        lambda: cut(workspace()),
+        r"work\.zip ends early: the file is cut off: make the zip again",
+    ),
+    bad_workspace("without a picture", lambda: workspace({"candidate_2.png": None}), LACKS),
+    bad_workspace("with a text", lambda: workspace({"notes.txt": b"hello"}), LACKS),
+    bad_workspace(
+        "whose names lead out of it",
+        lambda: workspace({"..\\..\\truth.png": picture()}),
+        ODD_NAME.format("work"),
+    ),
+    bad_workspace(
+        "of two candidates of one name", lambda: workspace(candidates=["A", "A", "B"]), NO_NAMES
+    ),
+    bad_workspace(
+        "whose candidate turns letters round",
+        lambda: workspace(candidates=["A", "B\u202e", "C"]),
+        NO_NAMES,
+    ),
+    bad_workspace(
+        "whose candidate is called like the result",
+        lambda: workspace(candidates=["A", "fused", "C"]),
+        r"a candidate cannot be called 'fused' here: rename it",
+    ),
+    bad_workspace("with a note of two lines", lambda: workspace(notes=["a\nb"]), NO_SENTENCES),
+    bad_workspace("trusted by no number", lambda: workspace_set_to(trust=math.nan), UNREADABLE),
+    bad_workspace(
+        "with a negative strength",
+        lambda: workspace_set_to(strength=-1),
+        r"a strength is a number from 0 to 50, got -1",
+    ),
+    bad_workspace(
+        "with a bin width that is a switch",
+        lambda: workspace_set_to(bin_width=True),
+        r"a bin width is a whole number of levels, got True",
+    ),
+    bad_workspace(
+        "with a setting more",
+        lambda: workspace_set_to(admin=True),
+        r"settings have the names task, .*: save them again",
+    ),
+    bad_workspace(
+        "of pictures of different sizes",
+        lambda: workspace({"truth.png": picture(image=PICTURES[1][:, :20, :25])}),
+        rf"the pictures have different sizes \(A is {WIDTH} × {HEIGHT}, .*ground truth is 25 × 20"
+        r".*\): give pictures of one size",
+    ),
+    bad_workspace(
+        "with a table of other models",
+        lambda: workspace({REFERENCE: table_of("X", "Y", "Z")}),
+        r"this table was fitted for X, Y, Z in this order; got A, B, C: give the same candidates "
+        "in the same order",
+    ),
+    bad_workspace(
+        "with a table of two models",
+        lambda: workspace({REFERENCE: good_table(members=2)}),
+        r"this table was fitted for A, B in this order; got A, B, C: give the same candidates in "
+        "the same order",
+    ),
+)
+
+BAD_REFERENCE_SETS = (
+    BadInput(
+        "a reference set whose names lead out of it",
+        (Role.SET,),
+        lambda: reference_set({"..\\A\\2.png": picture()}),
+        ODD_NAME.format("set"),
+        file="set.zip",
+    ),
+    BadInput(
+        "a reference set cut off",
+        (Role.SET,),
+        lambda: cut(reference_set({})),
+        r"set\.zip ends early: the file is cut off: make the zip again",
+        file="set.zip",
+    ),
+    BadInput(
+        "a reference set without ground truth",
+        (Role.SET,),
+        lambda: reference_set({}, models=("A", "B")),
+        r"set\.zip has no folder gt \(there are A, B\): add it or choose another",
+        r"set\.zip has no folder gt with the ground truth \(there are A, B\): add it",
+        file="set.zip",
+    ),
+    BadInput(
+        "a reference set that lacks a picture",
+        (Role.SET,),
+        lambda: reference_set({"B/1.png": None}),
+        r"B lacks 1 \(1 of 2\): B and gt need the same pictures",
+        r"set\.zip has too few models to fuse: B lacks 1 \(1 of 2\): B and gt need the same",
+        file="set.zip",
+    ),
+    BadInput(
+        "a reference set of zeros",
+        (Role.SET,),
+        lambda: reference_set({"A/2.png": bytes(2**20)}),
+        r"set\.zip holds 2\.png, which unpacks to more than 100 times its size: leave it out, or "
+        "save it as PNG",
+        file="set.zip",
+    ),
+    BadInput(
+        "a reference set of pictures of different sizes",
+        (Role.SET,),
+        lambda: reference_set({"B/1.png": picture(image=PICTURES[1][:, :20, :25])}),
+        rf"1: the ground truth is {WIDTH} × {HEIGHT}, but B is 25 × 20: bring all pictures of one "
+        "name to one size",
+        rf"set\.zip has too few models to fuse: 1 is 25 × 20 in B and {WIDTH} × {HEIGHT} in gt: "
+        "one size is needed",
+        file="set.zip",
+    ),
+)
+
+BAD_INPUTS = (
+    *(*BAD_PICTURES, *BAD_SETS_OF_PICTURES, *BAD_TABLES, *BAD_CHOICES),
+    *(*BAD_WORKSPACES, *BAD_REFERENCE_SETS),
+)

@@ -13,12 +13,17 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from http.client import HTTPException
 from pathlib import Path
 
 import pytest
+import torch
 
 import ensir.limits
+from ensir.images import encode_png
 from ensir.limits import OWN_MACHINE, PUBLIC_DEMO
+from ensir.restorers.registry import small_networks
+from tests.fuzz.cases import strikes
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
@@ -179,3 +184,38 @@ def test_the_app_serves_a_public_demo_and_ends_when_it_is_told_to(
     lines = [line for line in (tmp_path / "log").read_text().splitlines() if line.startswith("{")]
     routes = {one["route"] for one in map(json.loads, lines) if one["event"] == "request"}
     assert {"/healthz", "/"} <= routes and "abc" not in "".join(lines)
+
+
+def begin_long_work(address: str) -> str:
+    """Has a picture restored that takes minutes, and returns where its answer is waited for."""
+    import httpx
+
+    grey = torch.full((3, 3000, 3000), 128, dtype=torch.uint8)
+    sent = {"files": ("large.png", encode_png(grey), "image/png")}
+    with httpx.Client(base_url=f"{address}/gradio_api", timeout=60) as sender:
+        until = time.monotonic() + START
+        while True:  # it answers a little before it takes uploads
+            try:
+                file = {"path": sender.post("/upload", files=sent).json()[0]}
+                break
+            except httpx.TransportError:
+                assert time.monotonic() < until
+                time.sleep(0.2)
+        files = [file | {"meta": {"_type": "gradio.FileData"}}]
+        asked_for = {"data": [files, small_networks("denoising"), 32, "em", None, False]}
+        begun = sender.post("/call/fuse", json=asked_for)
+    return f"{address}/gradio_api/call/fuse/{begun.json()['event_id']}"
+
+
+@pytest.mark.parametrize("turn", range(strikes(1, 20)))
+def test_the_app_ends_when_it_is_told_to_in_the_middle_of_work(
+    served: tuple[subprocess.Popen[str], str], tmp_path: Path, turn: int
+) -> None:
+    process, address = served
+    with urllib.request.urlopen(begin_long_work(address), timeout=60) as answer:
+        time.sleep(turn % 4 / 2)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(END) == 0
+        with contextlib.suppress(HTTPException, OSError):  # the answer breaks off anywhere
+            assert b"complete" not in answer.read()
+    assert list((tmp_path / "temp").iterdir()) == []

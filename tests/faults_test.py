@@ -2,8 +2,10 @@
 
 Those of one module alone are beside its other tests: a disk that fills up and folders that cannot
 be written in test_files.py, decoders that die in test_decoding_worker.py, a full GPU in
-restorers/test_network.py, lost workers in test_cluster.py, visitors who leave in
-fuzz/visitors_test.py.
+restorers/test_network.py, lost and odd workers in test_cluster.py, visitors who leave in
+fuzz/visitors_test.py, an app that is told to end in deployment_test.py.
+
+Each strikes a few times in every run of the tests; ENSIR_FUZZ=20 has all strike in full.
 """
 
 import json
@@ -11,22 +13,22 @@ import os
 import random
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
-import torch
 
+from ensir import gathering
 from ensir.errors import InputError
-from ensir.gathering import gather_reference_set
 from ensir.images import write_image
 from ensir.reference_set import ReferenceSet
-from ensir.statistics_files import write_statistics
+from ensir.statistics_files import read_statistics, statistics_bytes, write_statistics
 from tests.conftest import make_pictures
+from tests.fuzz.cases import assert_sentence, strikes
 
 ROOT = Path(__file__).resolve().parents[1]
-TIMES = int(os.environ.get("ENSIR_FUZZ", "1"))
-KILLS = 10 * TIMES  # 200 of them, and 100 races, are a release's: ENSIR_FUZZ=20
+KILLS = strikes(10, 200)
+DAMAGES = strikes(40, 200)
+FILLED = strikes(6, 40)
 PICTURES = 4
 # Forks, so that a kill costs no start of Python. Each kind of fault returns how often it struck.
 PROGRAM = """
@@ -135,21 +137,27 @@ def make_set(folder: Path) -> ReferenceSet:
     return ReferenceSet(folder, list("ABC"))
 
 
+def ran(program: str, *arguments: str, **environment: str) -> str:
+    """What a program prints that runs in a process of its own, to its end."""
+    own = {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore"}
+    done = subprocess.run(
+        [sys.executable, "-c", program, *arguments],
+        cwd=ROOT,
+        env={**os.environ, **own, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert not done.returncode, done.stderr
+    return done.stdout
+
+
 @pytest.fixture(scope="module")
 def struck(tmp_path_factory: pytest.TempPathFactory) -> dict[str, int]:
     """How often each fault struck while something was half done; nothing was lost by it."""
     folder = tmp_path_factory.mktemp("faults")
     make_set(folder / "set")
-    ran = subprocess.run(
-        [sys.executable, "-c", PROGRAM, str(folder), str(KILLS)],
-        cwd=ROOT,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert not ran.returncode, ran.stderr
-    return dict(json.loads(ran.stdout))
+    return dict(json.loads(ran(PROGRAM, str(folder), str(KILLS))))
 
 
 @pytest.fixture
@@ -173,47 +181,94 @@ def test_of_two_programs_that_write_one_file_one_wins(struck: dict[str, int]) ->
     assert struck["race"] == KILLS
 
 
-def test_damaged_sums_of_an_unfinished_fit_are_told_from_whole_ones(
-    reference_set: ReferenceSet, tmp_path: Path
+def test_damaged_sums_of_an_unfinished_fit_are_told_from_whole_ones_and_summed_anew(
+    reference_set: ReferenceSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(gathering, "SAVE_EVERY", 0)
     sums, draw = tmp_path / "sums.safetensors", random.Random(3)
-    whole = gather_reference_set(reference_set, 16, unfinished=sums)
-    if not sums.exists():  # so little time was not worth keeping them
-        write_statistics(whole, sums)
+    whole = gathering.gather_reference_set(reference_set, 16, unfinished=sums)
     data = sums.read_bytes()
-    for turn in range(200):
+    for turn in range(DAMAGES):
         place = draw.randrange(len(data))
         damaged = (
             data[:place],
             data[:place] + bytes([data[place] ^ 1 << draw.randrange(8)]) + data[place + 1 :],
-            data.replace(b"statistics", b"statisticz", 1),
+            data.replace(b"statistics 2", b"statistics 1", 1),
         )[turn % 3]
         sums.write_bytes(damaged)
         with pytest.raises(InputError, match=r"^sums\.safetensors ") as refusal:
-            gather_reference_set(reference_set, 16, unfinished=sums)
-        assert str(tmp_path) not in str(refusal.value)
-        assert sums.read_bytes() == damaged
+            read_statistics(sums)
+        assert_sentence(str(refusal.value), tmp_path)
+        again = gathering.gather_reference_set(reference_set, 16, unfinished=sums)
+        assert statistics_bytes(again) == statistics_bytes(whole)
+        assert sums.read_bytes() == data
 
 
-def test_memory_that_is_full_is_a_sentence_and_the_next_event_is_answered() -> None:
-    gr = pytest.importorskip("gradio")
-    from ensir.ui.errors import say_input_errors
+# Fuses pictures in an app with ever so much memory left, then a small one with enough of it.
+FULL = """
+import json, random, resource, sys, time
+from pathlib import Path
+import torch
+from ensir.ui import api
+from gradio import Error
+from gradio.utils import get_upload_folder
+from ensir.decoding_worker import DecodingWorker
+from ensir.images import decode_with, encode_png
+from tests.bad_inputs import NAMES, good_table
+from tests.conftest import make_pictures
 
-    @say_input_errors
-    def event(values: int) -> int:
-        return torch.empty(values, dtype=torch.uint8).numel()
+torch.set_num_threads(1)
+folder, draw = Path(get_upload_folder()), random.Random(2)
 
-    @say_input_errors
-    def python_event() -> bytes:
-        return bytes(2**60)
+def upload(name, data):
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_bytes(data)
+    return {"path": str(folder / name)}
 
-    for _ in range(20):
-        for full in (lambda: event(2**60), python_event):
-            with pytest.raises(gr.Error, match="there is not enough memory for this") as refusal:
-                full()
-            assert not refusal.value.print_exception
-        began = time.monotonic()
-        assert event(10) == 10 and time.monotonic() - began < 5
+def pictures(side):
+    made, _ = make_pictures(seed=3, members=3, height=side, width=side)
+    return [upload(f"{side}-{name}.png", encode_png(one)) for name, one in zip(NAMES, made)]
+
+def memory():
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    return pages * resource.getpagesize()
+
+def fuse(files):
+    try:
+        api.fuse(files, list(NAMES), table=table)
+    except Error as error:
+        return error.message
+    return ""
+
+table, large, small = upload("table.safetensors", good_table()), pictures(400), pictures(20)
+worker = DecodingWorker()
+_, hardest = resource.getrlimit(resource.RLIMIT_AS)
+assert fuse(large) == fuse(small) == ""
+for turn in range(int(sys.argv[1])):
+    decode_with(worker.decode if turn % 2 else None)
+    room = draw.randrange(2**20 if turn % 4 < 2 else 10 * 2**20)
+    resource.setrlimit(resource.RLIMIT_AS, (memory() + room, hardest))
+    said = fuse(large)
+    resource.setrlimit(resource.RLIMIT_AS, (hardest, hardest))
+    began = time.monotonic()
+    print(json.dumps([said, fuse(small), time.monotonic() - began]))
+    worker.close()
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="others do not limit memory")
+def test_memory_that_is_full_is_a_sentence_and_the_next_event_is_answered(tmp_path: Path) -> None:
+    pytest.importorskip("gradio")
+    # What is freed goes back at once, and is not there for the next to take.
+    freed = {"MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "65536"}
+    freed["MALLOC_ARENA_MAX"] = "1"
+    lines = ran(FULL, str(FILLED), GRADIO_TEMP_DIR=str(tmp_path), **freed).splitlines()
+    turns = [json.loads(line) for line in lines]
+    for said, said_next, seconds in turns:
+        assert_sentence(said or "fused", tmp_path)
+        assert "Something failed" not in said and not said_next and seconds < 5
+    full = [said for said, *_ in turns if "memory" in said]
+    assert len(turns) == FILLED and len(full) > FILLED / 2
 
 
 def test_a_folder_that_is_removed_before_the_result_is_written_is_a_sentence(
@@ -221,7 +276,7 @@ def test_a_folder_that_is_removed_before_the_result_is_written_is_a_sentence(
 ) -> None:
     output = tmp_path / "out"
     output.mkdir()
-    whole = gather_reference_set(reference_set, 16)
+    whole = gathering.gather_reference_set(reference_set, 16)
     output.rmdir()
     with pytest.raises(InputError, match=r"^all\.safetensors could not be written"):
         write_statistics(whole, output / "all.safetensors")

@@ -198,12 +198,19 @@ def visit(bad: BadInput, role: Role, uploads: Path) -> dict[str, Any]:
         Role.MODELS: {**restore, "restorers": made},
         Role.NOISE: {**restore, "degrade": True, "strength": made},
         Role.SOURCE: {"source": made},
+        Role.WORKSPACE: {"file": made},
+        Role.SET: {"file": made, "models": list("AB")},
     }
     return {**good, **bad_one[role]}
 
 
 def events_given(role: Role, values: dict[str, Any], events: ModuleType) -> list[Event]:
     """Whatever on the page takes an input of this role."""
+    if role in (Role.WORKSPACE, Role.SET):
+        from ensir.ui.fit_events import on_fit
+        from ensir.ui.workspace import on_open
+
+        return [on_open if role is Role.WORKSPACE else on_fit]
     if role is Role.TRUTH and values["truth"] is not None:
         return [events.on_run, events.on_truth]
     if role is Role.TRUTH or role in WEIGHTS:

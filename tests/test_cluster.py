@@ -3,12 +3,13 @@
 import os
 import pickle
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from ensir import cluster
 from ensir.cluster import connected, gather_on
 from ensir.errors import Cancelled, InputError
 from ensir.gathering import gather_reference_set
@@ -16,6 +17,7 @@ from ensir.images import write_image
 from ensir.reference_set import ReferenceSet
 from ensir.statistics_files import statistics_bytes
 from tests.conftest import make_pictures
+from tests.fuzz.cases import strikes
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -45,20 +47,114 @@ def client() -> Iterator["Client"]:
         yield client
 
 
+@pytest.fixture(scope="module")
+def alone(reference_set: ReferenceSet) -> bytes:
+    """What one process gathers."""
+    return statistics_bytes(gather_reference_set(reference_set, 16))
+
+
+@pytest.mark.parametrize("turn", range(strikes(1, 10)))
 def test_a_killed_worker_costs_no_picture_and_changes_no_bit(
-    client: "Client", reference_set: ReferenceSet
+    client: "Client", reference_set: ReferenceSet, alone: bytes, turn: int
 ) -> None:
     killed: list[int] = []
 
     def kill_one(done: int, total: int) -> None:
-        if not killed:
+        if not killed and done > 2 * turn:
             killed.extend(client.run(os.getpid).values())
             os.kill(killed[0], signal.SIGKILL)
 
-    alone = gather_reference_set(reference_set, 16)
     together = gather_on(client, reference_set, 16, kill_one)
     assert killed and together.pictures == PICTURES
-    assert statistics_bytes(together) == statistics_bytes(alone)
+    assert statistics_bytes(together) == alone
+
+
+def on_one(client: "Client", change: Callable[[], object]) -> None:
+    """Changes one of the workers. Functions within functions go there as they are."""
+    client.run(change, workers=sorted(client.scheduler_info()["workers"])[:1])
+
+
+def test_a_slow_worker_changes_no_bit(
+    client: "Client", reference_set: ReferenceSet, alone: bytes
+) -> None:
+    def slow() -> None:
+        import time
+
+        from ensir import cluster
+
+        cluster.sums_at_full_speed = cluster.gather_statistics
+        cluster.gather_statistics = lambda *given: (
+            time.sleep(0.1),
+            cluster.sums_at_full_speed(*given),
+        )[1]
+
+    def as_before() -> None:
+        from ensir import cluster
+
+        cluster.gather_statistics = cluster.sums_at_full_speed
+
+    on_one(client, slow)
+    try:
+        assert statistics_bytes(gather_on(client, reference_set, 16)) == alone
+    finally:
+        on_one(client, as_before)
+
+
+def test_a_worker_whose_clock_is_a_day_ahead_changes_no_bit(
+    client: "Client", reference_set: ReferenceSet, alone: bytes
+) -> None:
+    def move(seconds: float) -> None:
+        import sys
+
+        from distributed import metrics
+
+        clock = metrics.time
+        for module in list(sys.modules.values()):
+            if vars(module).get("time") is clock:
+                module.time = lambda: clock() + seconds
+
+    on_one(client, lambda: move(86_400))
+    try:
+        assert statistics_bytes(gather_on(client, reference_set, 16)) == alone
+    finally:
+        on_one(client, lambda: move(-86_400))
+
+
+def test_sums_that_two_workers_have_count_once(
+    client: "Client", reference_set: ReferenceSet, alone: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from distributed import wait
+
+    begin = type(client).map
+
+    def twice(self: "Client", *given: Any, **named: Any) -> Any:  # noqa: ANN401
+        tasks = begin(self, *given, **named)
+        wait(tasks)
+        self.replicate(tasks, n=2)
+        return tasks
+
+    monkeypatch.setattr(type(client), "map", twice)
+    together = gather_on(client, reference_set, 16)
+    assert together.pictures == PICTURES and statistics_bytes(together) == alone
+
+
+def test_a_worker_of_another_version_is_named(
+    client: "Client", reference_set: ReferenceSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cluster, "__version__", "99.1")
+    with pytest.raises(InputError, match=r"^a worker has version .*, the others 99\.1: install"):
+        gather_on(client, reference_set, 16)
+
+
+def test_a_worker_that_lacks_what_it_is_asked_for_is_a_sentence(
+    client: "Client", reference_set: ReferenceSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def of_a_later_version(part: ReferenceSet, **named: object) -> None:
+        raise ModuleNotFoundError("No module named 'ensir.of_tomorrow'")
+
+    monkeypatch.setattr(cluster, "_gathered", of_a_later_version)
+    with pytest.raises(InputError, match=r"could not do its share \(ModuleNotFoundError\): see"):
+        gather_on(client, reference_set, 16)
 
 
 def test_a_workers_share_is_as_large_as_its_pictures_are_many(reference_set: ReferenceSet) -> None:

@@ -1,11 +1,13 @@
 """A picture decoded in another process is the same picture, and what happens there stays there."""
 
+import contextlib
 import os
-import signal
+import random
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from signal import SIGKILL
 
 import cv2
 import numpy as np
@@ -18,8 +20,10 @@ from ensir.decoding_worker import BROKEN, TOO_SLOW, DecodingWorker
 from ensir.errors import InputError
 from ensir.limits import MOST_DECODER_BYTES
 from tests.bad_inputs import ANY_PICTURE, BAD_PICTURES, picture, png_claiming, stored
+from tests.fuzz.cases import strikes
 
 MOST = 10_000  # pixels
+KILLS = strikes(5, 20)
 # What the process could do if a flaw in a decoder were used against it.
 FLAWED = """
 import json, os, struct, sys
@@ -113,12 +117,26 @@ def test_one_process_serves_many_pictures_of_many_threads(worker: DecodingWorker
 
 def test_a_killed_process_is_replaced(worker: DecodingWorker) -> None:
     processes = set()
-    for _ in range(5):
+    for _ in range(KILLS):
         assert sound(worker)
         assert worker.process_id is not None
         processes.add(worker.process_id)
-        os.kill(worker.process_id, signal.SIGKILL)
-    assert sound(worker) and len(processes) == 5
+        os.kill(worker.process_id, SIGKILL)
+    assert sound(worker) and len(processes) == KILLS
+
+
+def test_a_process_killed_while_it_decodes_costs_a_sentence_at_most() -> None:
+    worker, moments = DecodingWorker(), random.Random(6)
+    large = stored(Image.effect_noise((1500, 1000), 50), "PNG")
+    for _ in range(KILLS):
+        assert sound(worker)  # so that there is a process
+        kill = threading.Timer(moments.uniform(0, 0.1), os.kill, (worker.process_id, SIGKILL))
+        kill.start()
+        with contextlib.suppress(InputError):
+            assert worker.decode(large).values.shape == (3, 1000, 1500)
+        kill.join()
+        assert sound(worker)
+    worker.close()
 
 
 FLAWS = {

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from ensir.errors import InputError
-from ensir.picture_folders import name_of_set, picture_folders
+from ensir.picture_folders import name_of_set, picture_folders, shown_stem
 from tests.zips import put_folder, put_zip
 
 FILES = {f"{folder}/{name}.png": b"1" for folder in ("gt", "Ann") for name in "ab"}
@@ -61,3 +61,21 @@ def test_a_folder_that_is_not_there_is_named_with_those_that_are(tmp_path: Path)
     assert folders is not None
     with pytest.raises(InputError, match=r"x\.zip has no folder Bob \(there are Ann, gt\)"):
         folders.pictures("Bob")
+
+
+def test_a_long_name_is_shortened_once_and_keeps_what_stands_before_a_dot(tmp_path: Path) -> None:
+    long = "rain.of." + "x" * 90
+    files = put_folder(tmp_path / long, FILES), put_zip(tmp_path / f"{long}.zip", FILES)
+    assert {name_of_set(path) for path in files} == {long[:79] + "…"}
+    assert shown_stem(Path(f"{long}.png")) == long[:79] + "…"
+    assert shown_stem(Path(f"{long[:78]}.png")) == long[:78]
+
+
+def test_what_folders_and_files_are_called_is_shown_on_one_line(tmp_path: Path) -> None:
+    odd = {f"{number}\n\x1b[2J/a\n.png": b"" for number in range(20)}
+    folders = picture_folders(put_folder(tmp_path, {**odd, "gt/a\n.jpg": b"", "gt/a\n.png": b""}))
+    assert folders is not None
+    for folder in ("Bob", "gt"):
+        with pytest.raises(InputError) as refused:
+            folders.pictures(folder)
+        assert str(refused.value).isprintable() and len(str(refused.value)) < 200

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ensir.comparison import compare
-from ensir.disagreement import Distances, disagreement
+from ensir.disagreement import DIFFERS
 from ensir.ensemble.bin_statistics import gather_statistics
 from ensir.ensemble.bins import Bins
 from ensir.errors import InputError
@@ -98,7 +98,6 @@ def test_candidates_that_agree_everywhere_are_no_error(sample: tuple[Tensor, Ten
     candidates, truth = sample
     alike = gather_statistics(candidates[:1].repeat(3, 1, 1, 1), truth, Bins(32, 3))
     whole = gather_statistics(candidates, truth, Bins(32, 3))
-    assert disagreement(alike).amount == 0
     assert truth_fit(alike) is None
     assert shift(alike, reference=alike, has_truth=True).warnings == ()
     assert len(shift(alike, reference=whole, has_truth=True).warnings) == 1
@@ -120,7 +119,7 @@ def test_values_in_cells_without_a_reference_pixel_are_counted() -> None:
     )
     assert unseen > 0
     assert found.unseen == pytest.approx(unseen / (3 * pixels))
-    assert found.error is None and found.truth is None and found.distances is None
+    assert found.error is None and found.truth is None and found.distance is None
 
 
 def test_a_harder_picture_than_the_reference_set_is_said_to_be() -> None:
@@ -157,14 +156,14 @@ def test_notes_are_of_the_table_and_silent_about_the_average() -> None:
 
 
 def test_every_warning_is_one_sentence() -> None:
-    far = Distances(9, 9, 9, 9)
-    doubtful = TruthFit(far=12.0, even=0.9)
-    found = Shift(unseen=0.5, distances=far, error=9.0, truth=doubtful)
-    assert len(found.warnings) == 4
-    for said in found.warnings:
-        assert said[0].isupper() and not said.endswith(".") and "\n" not in said
-    twice = replace(found, reference_truth=doubtful)
-    assert sum("the truth may not fit" in said for said in twice.warnings) == 1
+    doubtful = TruthFit(12.0, 0.9, 20.0, 0.99, 0.0, 0.0, 0.0)
+    for differs in DIFFERS:
+        found = Shift(0.5, 9.0, differs, error=9.0, truth=doubtful)
+        assert len(found.warnings) == 4
+        for said in found.warnings:
+            assert said[0].isupper() and not said.endswith(".") and "\n" not in said
+    twice = replace(found, doubts=("In the reference set all is wrong",))
+    assert twice.warnings[-1] == "In the reference set all is wrong" and len(twice.warnings) == 4
 
 
 def test_of_many_candidates_no_more_is_looked_at_than_can_be_summed(

@@ -17,6 +17,7 @@ from ensir.ensemble.levels import in_depth
 from ensir.errors import InputError
 from ensir.images import encode_png
 from ensir.limits import MOST_NOTE, MOST_NOTES
+from ensir.looks import Look, Panel
 from ensir.reference_set import ReferenceStatistics
 from ensir.settings import Settings
 from ensir.statistics_files import statistics_digest
@@ -212,6 +213,42 @@ def test_too_large_a_workspace_is_not_written(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    ("names", "notes", "sentence"),
+    [
+        (("A", "B\n"), (), r"^a candidate's name has 1 to 80 printable characters, got 'B\\n': "),
+        (("A", ""), (), r"^a candidate's name has 1 to 80 printable characters, got ''"),
+        (("A", "x" * 81), (), r"^a candidate's name has 1 to 80"),
+        (("A", "B"), ("a\nb",), r"^a workspace keeps 100 notes of 1,000 printable characters each"),
+        (("A", "B"), ("x" * (MOST_NOTE + 1),), r"^a workspace keeps 100 notes"),
+        (("A", "B"), ("x",) * (MOST_NOTES + 1), r"^a workspace keeps 100 notes"),
+    ],
+)
+def test_what_could_not_be_opened_is_not_written(
+    tmp_path: Path, names: tuple[str, ...], notes: tuple[str, ...], sentence: str
+) -> None:
+    comparison = compare(dict(zip(names, CANDIDATES, strict=False)), notes=notes)
+    with pytest.raises(InputError, match=sentence):
+        write_workspace(comparison, SETTINGS, tmp_path / "workspace.zip")
+    assert not list(tmp_path.iterdir())
+
+
+def test_pictures_larger_than_can_be_opened_are_not_written(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(workspaces, "MOST_PIXELS", 700)
+    with pytest.raises(InputError, match=r"^a workspace keeps pictures of .*, got 26 × 30: save"):
+        workspace_bytes(compared(), SETTINGS)
+
+
+def test_a_fused_picture_of_another_depth_is_said_to_differ(tmp_path: Path) -> None:
+    path = tmp_path / "workspace.zip"
+    deep = encode_png(in_depth(TRUTH, torch.uint16))
+    rewrite(path, lambda members, header: members.update({FUSED: deep}))
+    (note,) = read_workspace(path).notes
+    assert "not quite the one that was saved" in note
+
+
 def rewrite(path: Path, change: Change, packed: bool = False) -> None:
     """Writes a workspace with other members or another header."""
     with zipfile.ZipFile(io.BytesIO(workspace_bytes(compared(truth=TRUTH), SETTINGS))) as file:
@@ -244,6 +281,13 @@ def put_member(name: str, content: bytes) -> Change:
     return lambda members, header: members.update({name: content})
 
 
+def test_how_the_viewer_is_looked_into_comes_back(tmp_path: Path) -> None:
+    comparison, path = compared(), tmp_path / "workspace.zip"
+    for look in (None, Look((Panel("A", "B", 0.25), Panel("gone")), (3.5, 7, 2))):
+        write_workspace(comparison, SETTINGS, path, look)
+        assert read_workspace(path).look == look
+
+
 SMALL = encode_png(CANDIDATES[0, :, :9, :9])
 HOSTILE: dict[str, tuple[Change, str]] = {
     "no header": (lambda members, header: members.pop(HEADER), "is not a workspace"),
@@ -259,6 +303,11 @@ HOSTILE: dict[str, tuple[Change, str]] = {
     "infinity": (put_setting("x", math.inf), "its header cannot be read"),
     "a switch for a number": (put_setting("x", True), "a pixel has whole numbers"),
     "a negative number": (put_setting("y", -1), "a pixel has whole numbers"),
+    "no look": (put(look=[1]), "not how panels are looked into"),
+    "a look from nowhere": (
+        put(look={"panels": [{"name": "fused", "wipe": None, "share": 2}], "place": None}),
+        "not how panels are looked into",
+    ),
     "no settings": (put(settings=None), "settings have the names"),
     "one setting more": (put_setting("admin", True), "settings have the names"),
     "an odd bin width": (put_setting("bin_width", 1000), "a bin is 1 to 256 levels wide"),

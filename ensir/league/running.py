@@ -24,6 +24,7 @@ from ensir.league.exhibits import most_disputed
 from ensir.league.gathered import Gathered, gathered_pictures
 from ensir.league.judging import Result, exhibits_of, judge
 from ensir.league.standings import RIVALS, League, standings_of
+from ensir.picture_folders import picture_folders
 from ensir.progress import IsCancelled, OnProgress
 from ensir.reference_set import DEGRADED, GROUND_TRUTH, ReferenceSet
 from ensir.scoring import Who
@@ -33,17 +34,20 @@ PIXELS = 100_000
 MOST_EXHIBITED = 20
 
 
-def candidate_folders(folder: Path) -> tuple[str, ...]:
-    """The folders of a reference set that hold candidates: all but the truth's and the inputs'."""
-    if not folder.is_dir():
-        raise InputError(f"no folder {shown_name(folder)}: name that of a reference set")
+def candidate_folders(path: Path) -> tuple[str, ...]:
+    """The folders of a reference set that hold candidates: all but the truth's and the inputs'.
+
+    It is a folder or a zip of one. Raises InputError for anything else.
+    """
+    there = picture_folders(path)
+    if there is None:
+        raise InputError(
+            f"no folder {shown_name(path)}, nor a zip of one: name that of a reference set"
+        )
+    unfit = (GROUND_TRUTH, DEGRADED)
     return tuple(
         sorted(
-            path.name
-            for path in folder.iterdir()
-            if path.is_dir()
-            and path.name not in (GROUND_TRUTH, DEGRADED)
-            and not path.name.startswith((".", "_"))
+            name for name in there.folders if name not in unfit and not name.startswith((".", "_"))
         )
     )
 

@@ -118,6 +118,7 @@ def client() -> Iterator[TestClient]:
     )
     app = build_app()
     app.show_error, app.max_file_size = False, MOST_PICTURE_BYTES  # as when it is launched
+    app._queue.max_size = None  # nothing is taken from it here: a long run would fill it
     served = App.create_app(app, app_kwargs={"middleware": [gate_of(app, open_to_all)]})
     assert any(one.cls is Gate for one in served.user_middleware)
     with TestClient(served, raise_server_exceptions=False) as opened:

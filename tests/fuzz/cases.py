@@ -40,6 +40,11 @@ def cases(count: int) -> settings:
     )
 
 
+def strikes(every_run: int, in_full: int) -> int:
+    """How often a fault is tried; in full from ENSIR_FUZZ=20 on."""
+    return in_full if TIMES >= 20 else every_run
+
+
 def numbers() -> st.SearchStrategy[bytes]:
     """A number as a file has it: 1, 2, 4 or 8 bytes, the low or the high ones first."""
     return st.builds(

@@ -4,10 +4,17 @@ from pathlib import Path
 
 import pytest
 
+from ensir.ensemble import kernels
 from tests.fuzz.targets import TARGETS
 
 CORPUS = Path(__file__).parent / "corpus"
 FILES = sorted(path for path in CORPUS.rglob("*") if path.is_file())
+
+
+@pytest.fixture(autouse=True, scope="module")
+def compiled() -> None:
+    """So that no file is held to account for the compiling of what reads it."""
+    kernels.warm().join()
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(CORPUS).as_posix())

@@ -14,7 +14,13 @@ from torch import Tensor
 
 from ensir.fitting import fit_statistics
 from ensir.published_tables import published_bytes
-from ensir.statistics_files import STATISTICS_FORMAT, statistics_bytes
+from ensir.reference_set import ReferencePictures
+from ensir.statistics_files import (
+    PICTURES_FORMAT,
+    STATISTICS_FORMAT,
+    pictures_bytes,
+    statistics_bytes,
+)
 from ensir.table_files import TABLE_FORMAT, table_bytes
 from ensir.tensor_files import pack, unpack
 from tests.conftest import make_pictures, make_statistics
@@ -32,6 +38,14 @@ def table(width: int = 128) -> bytes:
 @cache
 def statistics(width: int = 64) -> bytes:
     return statistics_bytes(make_statistics(PICTURES, width))
+
+
+@cache
+def pictures() -> bytes:
+    """The statistics of two pictures, kept apart."""
+    seeds = {"p": PICTURES, "q": make_pictures(seed=5, members=2, height=6, width=5)}
+    parts = tuple(make_statistics(both, 64) for both in seeds.values())
+    return pictures_bytes(ReferencePictures(tuple(seeds), parts))
 
 
 @cache
@@ -59,7 +73,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("fuzz")
 
 
-OWN = st.deferred(lambda: st.sampled_from((table(), table(64), statistics(), statistics(128))))
+OWN = st.deferred(lambda: st.sampled_from((table(), table(64), statistics(), pictures())))
 
 
 @cases(1500)
@@ -141,9 +155,16 @@ def changed_tensor(values: Tensor, how: str, place: int, edge: int) -> Tensor:
     return changed.reshape(values.shape)
 
 
+SOURCES = {
+    "table": (table, TABLE_FORMAT),
+    "statistics": (statistics, STATISTICS_FORMAT),
+    "pictures": (pictures, PICTURES_FORMAT),
+}
+
+
 @cases(1000)
 @given(
-    source=st.sampled_from(("table", "statistics")),
+    source=st.sampled_from((*SOURCES,)),
     header=st.dictionaries(st.integers(0, 30), JSON, max_size=2),
     change=st.tuples(
         st.integers(0, 30),
@@ -162,8 +183,8 @@ def test_a_table_or_statistics_with_other_content_and_a_digest_that_fits(
     kept: bool,
     dropped: int | None,
 ) -> None:
-    data, kind = (table(), TABLE_FORMAT) if source == "table" else (statistics(), STATISTICS_FORMAT)
-    tensors, said = unpack(data, source, kind)
+    made, kind = SOURCES[source]
+    tensors, said = unpack(made(), source, kind)
     fields = [field for field in said if field not in ("format", "candidates")]
     said.update({fields[place % len(fields)]: value for place, value in header.items()})
     if not kept:

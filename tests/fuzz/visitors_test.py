@@ -26,6 +26,7 @@ from ensir.progress import IsCancelled, OnProgress
 from ensir.ui.jobs import followed
 from ensir.ui.temp_folder import sweep
 from tests.conftest import make_pictures
+from tests.fuzz.cases import strikes
 
 pytestmark = pytest.mark.filterwarnings("default")
 
@@ -129,7 +130,7 @@ def test_nothing_that_is_published_names_a_file_of_a_visitor(
         assert not any(Path(one).parent.name in text for one in ann.paths)
 
 
-LEFT_UPLOADS, LEFT_JOBS = 100, 10
+LEFT_UPLOADS, LEFT_JOBS = 100, strikes(10, 50)
 SOON = 20.0  # seconds; two are enough on a quiet machine
 
 

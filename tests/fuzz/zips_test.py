@@ -15,7 +15,14 @@ from hypothesis import strategies as st
 
 from tests.bad_inputs import picture, released, saved
 from tests.fuzz.cases import EDGES, cases
-from tests.fuzz.targets import read_as_checkpoint, read_as_zip, read_named_table
+from tests.fuzz.targets import (
+    read_as_candidates,
+    read_as_checkpoint,
+    read_as_workspace,
+    read_as_zip,
+    read_named_table,
+)
+from tests.fuzz.workspaces_test import seeds as workspaces
 
 # Fields of the two headers of a member and of the record at the end, by place and by size.
 LOCAL = {"version": (4, 2), "flags": (6, 2), "method": (8, 2), "checksum": (14, 4)}
@@ -41,6 +48,7 @@ NAMES = (
     ),
     *("archive/data.pkl", "archive/DATA.PKL", "other/data.pkl", "archive/data/0", "<b>x</b>"),
     *("set/A/2.PNG", "set/A/0.jpg", "set/a/0.png", ".hidden", "__MACOSX/x", "set/A/"),
+    *("set/fused.png", "set/lq.png", f"set/{'x' * 90}/0.png", f"set/{'é' * 90}.png", "set/B/1.png"),
 )
 VALUES = st.sampled_from(EDGES) | st.integers(0, 2**32 - 1)
 EXTRAS = st.binary(max_size=12) | st.builds(
@@ -64,14 +72,17 @@ class Member:
 
 @cache
 def seeds() -> tuple[tuple[Member, ...], ...]:
-    """The members of a released table, of a checkpoint, and of a reference set."""
+    """The members of a table, a checkpoint, a reference set, candidates and a workspace."""
     network = {"state_dict": {"a.weight": torch.ones(2, 3), "a.bias": torch.zeros(2).half()}}
     found = []
-    for data in (released(members=2), saved(network)):
+    for data in (released(members=2), saved(network), workspaces()[0]):
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             found.append(tuple(Member(one, archive.read(one)) for one in archive.namelist()))
+    table, checkpoint, workspace = found
     pictures = [f"set/{folder}/{name}.png" for folder in ("A", "gt") for name in ("0", "1")]
-    return *found, tuple(Member(name, picture()) for name in pictures)
+    each = ("set/A.png", "set/B.png", "set/C/0.png", "set/gt.png")
+    of_set, of_each = (tuple(Member(name, picture()) for name in it) for it in (pictures, each))
+    return table, checkpoint, of_set, of_each, workspace
 
 
 def written(members: list[Member], end: list[Change], between: bytes) -> bytes:
@@ -150,10 +161,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_zip_that_does_not_lie_is_read(folder: Path) -> None:
-    table, checkpoint, pictures = (written(list(members), [], b"") for members in seeds())
+    table, checkpoint, pictures, candidates, workspace = (
+        written(list(members), [], b"") for members in seeds()
+    )
     assert read_named_table(table, folder) is not None
     assert read_as_checkpoint(checkpoint, folder) is not None
     assert len(read_as_zip(pictures, folder) or ()) == 4
+    read = read_as_candidates(candidates, folder)
+    assert read is not None and list(read.pictures) == ["A", "B", "C"]
+    assert read_as_workspace(workspace, folder) is not None
 
 
 @cases(700)
@@ -172,4 +188,20 @@ def test_a_checkpoint_in_a_zip_that_lies(folder: Path, data: bytes) -> None:
 @given(data=lying_zips(seed=2))
 def test_a_reference_set_in_a_zip_that_lies(folder: Path, data: bytes) -> None:
     read_as_zip(data, folder)
-    assert {path.name for path in folder.iterdir()} <= {"table.pth", "weights.pth", "set.zip"}
+
+
+@cases(500)
+@given(data=lying_zips(seed=3))
+def test_candidates_in_a_zip_that_lies(folder: Path, data: bytes) -> None:
+    read_as_candidates(data, folder)
+
+
+@cases(300)
+@given(data=lying_zips(seed=4))
+def test_a_workspace_in_a_zip_that_lies(folder: Path, data: bytes) -> None:
+    read_as_workspace(data, folder)
+
+
+def test_nothing_is_extracted(folder: Path) -> None:
+    given = {"table.pth", "weights.pth", "set.zip", "rain.zip", "workspace.zip"}
+    assert {path.name for path in folder.iterdir()} == given

@@ -11,6 +11,8 @@ from ensir.league.standings import League
 from ensir.metrics import psnr
 from ensir.scoring import held_out, score_reference_set
 from tests.league.conftest import NAMES, make_reference_set
+from tests.zips import NAMES as ZIPPED
+from tests.zips import put_zip, reference_files
 
 QUICK = ["em", "published", "zzpm"]
 
@@ -85,6 +87,8 @@ def test_progress_rises_to_its_total_and_stopping_stops(reference_set: Reference
 
 def test_folders_of_candidates_are_all_but_truth_and_inputs(reference_folder: Path) -> None:
     assert candidate_folders(reference_folder) == NAMES
+    zipped = put_zip(reference_folder.parent / "set.zip", reference_files(1))
+    assert candidate_folders(zipped) == ZIPPED
     with pytest.raises(InputError, match="no folder gone"):
         candidate_folders(reference_folder / "gone")
 

@@ -1,0 +1,118 @@
+"""What speaks against the ground truth of a picture or a reference set, a sentence each.
+
+The limits lie between what seven reference sets come to whose truth is right, and what they come to
+when it is degraded; `benchmarks/doubts.py` says how often each is seen, and what is not.
+"""
+
+from __future__ import annotations
+
+import torch
+
+from ensir.ensemble.bin_statistics import BinStatistics
+from ensir.errors import in_short
+from ensir.reference_set import ReferencePictures, ReferenceStatistics
+from ensir.truth_fit import TruthFit, truth_fit
+from ensir.usual import left_out, limit_of
+
+SEVERAL = 5  # pictures: what one of them may be like evens out in so many
+ALIKE = 0.7  # correlation
+BRIGHTER = 0.5  # of the error's root mean square; of a single picture
+BRIGHTER_ALONE = 0.75
+SMOOTHER = 0.9  # of several; but candidates with noise of their own have more detail,
+FAR, AS_BRIGHT = 1.6, 0.15  # and differ from each other as much, and those with rain are brighter
+UNLIKE = 3.0  # over the limit for pictures of other sets: what is usual in a set varies more here
+
+
+def doubt(
+    fit: TruthFit,
+    whose: str,
+    pictures: int = 1,
+    floor: float | None = None,
+    *,
+    is_usual: bool = False,
+) -> str | None:
+    """Why a truth may not be that of its candidates, in a sentence; None where nothing says so.
+
+    Of a sum over so many pictures, with the least `floor` among them where it is known. What lies
+    as is usual among others of its kind (`is_usual`) is not called noisy: it may be all texture.
+    """
+    brighter = BRIGHTER if pictures >= SEVERAL else BRIGHTER_ALONE
+    least, noisy = (fit.floor, noise_of(1)) if floor is None else (floor, noise_of(pictures))
+    if fit.alike < ALIKE:
+        return (
+            f"In {whose} the ground truth hardly resembles the candidates (correlation "
+            f"{max(fit.alike, 0):.2f}): it may be another picture's; pair the files anew"
+        )
+    if abs(fit.brighter) > brighter:
+        return (
+            f"In {whose} the ground truth is {'brighter' if fit.brighter > 0 else 'darker'} than "
+            "the candidates nearly everywhere: its brightness or gamma may have been changed, or "
+            "it may be the degraded picture; look at a pair"
+        )
+    smoother = fit.smoother > SMOOTHER and fit.far > FAR and abs(fit.brighter) < AS_BRIGHT
+    if pictures >= SEVERAL and smoother:
+        return (
+            f"In {whose} the ground truth has less detail than the candidates: it may be blurred "
+            "or the degraded picture, or they hold noise; look at a pair"
+        )
+    if least > noisy and not is_usual:
+        return (
+            f"In {whose} the ground truth is {least:.1f} levels off even where the candidates "
+            "agree best: it may be noisy; use the truth as it was before"
+        )
+    return None
+
+
+def doubts(gathered: ReferencePictures | ReferenceStatistics) -> tuple[str, ...]:
+    """What speaks against the truth of a reference set, or else of some of its pictures.
+
+    Of the sum of its pictures less is seen.
+    """
+    if isinstance(gathered, ReferenceStatistics):
+        return doubts_of_sum(gathered.statistics, gathered.pictures)
+    pictures = gathered
+    fits = {
+        name: fit
+        for name, part in zip(pictures.names, pictures.parts, strict=True)
+        if (fit := truth_fit(part.statistics)) is not None
+    }
+    total = truth_fit(pictures.total.statistics)
+    if total is None or not fits:
+        return ()
+    floor = min((fit.floor for fit in fits.values()), key=lambda one: (one != one, one))
+    whole = doubt(total, "the reference set", len(fits), floor)
+    if whole is not None:
+        return (whole,)
+    named = doubtful(fits)
+    if not named:
+        return ()
+    return (
+        f"The ground truth of {in_short(list(named))} ({len(named)} of {len(pictures.names)} "
+        "pictures) is not near the candidates as that of the others is: it may be damaged or "
+        "another picture's; look at it, or leave it out",
+    )
+
+
+def doubts_of_sum(statistics: BinStatistics, pictures: int) -> tuple[str, ...]:
+    """The same of the sum of so many pictures."""
+    fit = truth_fit(statistics)
+    said = None if fit is None else doubt(fit, "the reference set", pictures)
+    return () if said is None else (said,)
+
+
+def doubtful(fits: dict[str, TruthFit]) -> tuple[str, ...]:
+    """The pictures, by name, whose truth is wrong by itself, or unlike that of all others."""
+    apart = [0.0] * len(fits)
+    if len(fits) > 3:
+        away = left_out(torch.stack([fit.values for fit in fits.values()]))
+        apart = (away / limit_of(len(fits) - 1)).tolist()
+    return tuple(
+        name
+        for (name, fit), far in zip(fits.items(), apart, strict=True)
+        if far > UNLIKE or doubt(fit, "it", is_usual=len(fits) > 3 and far <= 1) is not None
+    )
+
+
+def noise_of(pictures: int) -> float:
+    """Levels, the limit of the least floor: of many pictures the smoothest says more."""
+    return 2.5 + 12 / pictures

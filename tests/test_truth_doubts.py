@@ -1,0 +1,151 @@
+"""When a ground truth is doubted: not where it is right, but where it was degraded."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from ensir.degradations import gaussian_noise
+from ensir.ensemble.bin_statistics import gather_statistics
+from ensir.ensemble.bins import Bins
+from ensir.living_reference import coarser
+from ensir.reference_set import ReferencePictures, ReferenceSet, ReferenceStatistics
+from ensir.statistics_files import read_pictures
+from ensir.truth_doubts import doubt, doubtful, doubts
+from ensir.truth_fit import TruthFit, truth_fit
+
+SAMPLES = Path(__file__).parents[1] / "sample_luts"
+TASKS = {
+    "deraining": ("MPRNet", "MAXIM", "Restormer"),
+    "deblurring": ("MPRNet", "Restormer", "DGUNet"),
+}
+RIGHT = TruthFit(2.0, 0.2, 1.0, 0.99, 0.0, 0.0, 0.01)
+
+Degrade = Callable[[Tensor, int], Tensor]
+
+
+@pytest.fixture(scope="module", params=TASKS)
+def pixels(request: pytest.FixtureRequest, shared: Path) -> list[tuple[Tensor, Tensor]]:
+    """A quarter of every picture of a shared set."""
+    reference = ReferenceSet(shared / "ensir_reference" / request.param, TASKS[request.param])
+    return [
+        (candidates[:, :, ::2, ::2].contiguous(), truth[:, ::2, ::2].contiguous())
+        for candidates, truth in (reference[place] for place in range(len(reference)))
+    ]
+
+
+def gathered(
+    pixels: list[tuple[Tensor, Tensor]], degrade: Degrade, places: range
+) -> ReferencePictures:
+    parts = []
+    for place, (candidates, truth) in enumerate(pixels):
+        target = degrade(truth, place) if place in places else truth
+        sums = gather_statistics(candidates, target, Bins(16, 3))
+        parts.append(ReferenceStatistics(sums, ("A", "B", "C"), ("made",), 1))
+    return ReferencePictures(tuple(map(str, range(len(parts)))), tuple(parts))
+
+
+def gamma(truth: Tensor, seed: int) -> Tensor:
+    return (255 * (truth.double() / 255) ** (1 / 1.2)).round().to(torch.uint8)
+
+
+def averaged(truth: Tensor, seed: int) -> Tensor:
+    return torch.nn.functional.avg_pool2d(truth.double(), 5, 1, 2).round().to(torch.uint8)
+
+
+def noisy(truth: Tensor, seed: int) -> Tensor:
+    return gaussian_noise(truth, 10, seed)
+
+
+def turned(truth: Tensor, seed: int) -> Tensor:
+    return truth.flip(1, 2)
+
+
+@pytest.mark.parametrize(
+    ("degrade", "said"),
+    [(gamma, "gamma"), (averaged, "less detail"), (noisy, "noisy"), (turned, "hardly resembles")],
+)
+def test_a_truth_degraded_in_the_whole_set_is_named(
+    pixels: list[tuple[Tensor, Tensor]], degrade: Degrade, said: str
+) -> None:
+    (found,) = doubts(gathered(pixels, degrade, range(5)))
+    assert found.startswith("In the reference set the ground truth") and said in found
+
+
+def test_a_truth_that_is_right_is_not_doubted(pixels: list[tuple[Tensor, Tensor]]) -> None:
+    assert doubts(gathered(pixels, noisy, range(0))) == ()
+
+
+@pytest.mark.parametrize("degrade", [gamma, turned])
+def test_one_picture_of_a_wrong_truth_is_named(
+    pixels: list[tuple[Tensor, Tensor]], degrade: Degrade
+) -> None:
+    (found,) = doubts(gathered(pixels, degrade, range(3, 4)))
+    assert found.startswith("The ground truth of 3 (1 of 5 pictures)")
+
+
+@pytest.mark.parametrize(
+    "file", sorted(SAMPLES.glob("*.pictures.safetensors")), ids=lambda f: f.name
+)
+def test_no_sample_is_doubted_and_another_truth_is(file: Path) -> None:
+    pictures = read_pictures(file)
+    for width in (32, 256):
+        assert doubts(coarser(pictures, width)) == ()
+    total = coarser(pictures, 32).total.statistics
+    level = torch.full_like(total.histogram[:, 2], 128)
+    # Rows of one cell need not be joined for sums over them.
+    histogram = torch.stack([*total.histogram.T[:2], level, total.histogram[:, 3]], dim=1)
+    grey = replace(total, truth_products=128 * total.sums, histogram=histogram)
+    found = truth_fit(grey)
+    assert found is not None and doubt(found, "it") is not None
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        (replace(RIGHT, alike=0.3), "correlation 0.30"),
+        (replace(RIGHT, brighter=-0.9), "darker"),
+        (replace(RIGHT, floor=15.0), "15.0 levels off"),
+        (replace(RIGHT, smoother=1.2), "less detail"),
+    ],
+)
+def test_every_doubt_is_one_sentence(found: TruthFit, said: str) -> None:
+    sentence = doubt(found, "the reference set", pictures=10)
+    assert sentence is not None and said in sentence
+    assert sentence.startswith("In the reference set") and not sentence.endswith(".")
+
+
+def test_a_single_picture_is_given_more_room() -> None:
+    for found in (replace(RIGHT, brighter=0.6), replace(RIGHT, smoother=1.5)):
+        assert doubt(found, "it", pictures=10) is not None
+        assert doubt(found, "it") is None
+    assert doubt(RIGHT, "it", pictures=24, floor=4.0) is not None
+    assert doubt(RIGHT, "it", pictures=5, floor=4.0) is None
+
+
+def test_candidates_with_noise_or_rain_of_their_own_have_more_detail_than_a_right_truth() -> None:
+    for found in (replace(RIGHT, far=1.2), replace(RIGHT, brighter=-0.3)):
+        assert doubt(replace(found, smoother=1.5), "it", 24) is None
+
+
+def test_of_the_sum_of_pictures_the_same_is_said_with_more_room_for_noise(
+    pixels: list[tuple[Tensor, Tensor]],
+) -> None:
+    assert doubts(gathered(pixels, noisy, range(0)).total) == ()
+    for degrade in (gamma, turned):
+        wrong = gathered(pixels, degrade, range(5))
+        assert doubts(wrong.total) == doubts(wrong)
+    assert doubts(gathered(pixels, noisy, range(5)).total) == ()
+
+
+def test_what_is_not_known_is_not_doubted() -> None:
+    assert doubt(replace(RIGHT, floor=float("nan"), even=float("nan")), "it", 24) is None
+
+
+def test_the_picture_unlike_all_others_is_found() -> None:
+    fits = {str(place): replace(RIGHT, far=2 + place / 10) for place in range(8)}
+    assert doubtful(fits) == ()
+    assert doubtful({**fits, "odd": replace(RIGHT, far=40.0, even=4.0)}) == ("odd",)
