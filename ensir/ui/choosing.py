@@ -69,7 +69,7 @@ def wire_choosing(
     stop.click(on_ended, [source, file], [begin, stop], cancels=[job], queue=False)
     gr.on(
         [
-            *(source.change, file.upload, file.clear),
+            *(source.change, file.change),
             *(inputs.method.input, inputs.bin_width.input, inputs.trust.input),
             *(inputs.run.click, inputs.examples.select, inputs.workspace.upload, link.change),
         ],

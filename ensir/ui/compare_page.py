@@ -37,6 +37,7 @@ from ensir.ui.events import (
     on_task,
     on_truth,
     on_viewed,
+    on_waiting,
 )
 from ensir.ui.example import example
 from ensir.ui.inputs_panel import Inputs, inputs_panel
@@ -162,7 +163,8 @@ def _wire_fusing(
     """
     # Inputs are counted: those that were not fused yet wait for the button.
     given, fused_inputs = gr.State(0), gr.State(0)
-    fused_with = gr.State(None)  # where the weights of the last run came from
+    pressed = gr.State(0)  # the count when the button was pressed last
+    ran = gr.State(None)  # what the last run came to
     drawn = gr.State(None)  # the view that the result was drawn in
     fused = [
         *(comparison, results.viewer, highlight),
@@ -217,16 +219,16 @@ def _wire_fusing(
         **{**QUICK, **EACH},
     )
     running = {"show_progress_on": [inputs.note], "concurrency_id": ONE_AT_A_TIME}
-    made = [*fused, results.candidates, fused_inputs, fused_with]
+    made = [*fused, results.candidates, fused_inputs, ran]
     jobs = []
-    for begin, mode, pressed in (
+    for begin, mode, button in (
         (inputs.run.click, "once", "run"),
         (taken.success, "always_last", "examples"),
     ):
-        begin(None, js=progress_script("note", pressed, "viewer"))
-        about = [inputs.start, inputs.picture, inputs.degrade]
-        begin(on_begin, about, [inputs.stop, inputs.truth], queue=False)
-        to_run = [*inputs.to_run, given, *weights_and_view, comparison]
+        begin(None, js=progress_script("note", button, "viewer"))
+        about = [inputs.start, inputs.picture, inputs.degrade, given]
+        begin(on_begin, about, [inputs.stop, inputs.truth, pressed], queue=False)
+        to_run = [*inputs.to_run, pressed, *weights_and_view, comparison]
         jobs.append(begin(on_run, to_run, made, trigger_mode=mode, **running))
         jobs[-1].success(None, js=result_script("viewer", "run"))
     # A link is a run of its own, and shows the channel that it names.
@@ -247,11 +249,12 @@ def _wire_fusing(
     for job in jobs:
         settled = job.success(
             on_settled,
-            [*there, fused_with, *weights_and_view],
+            [*there, ran, *weights_and_view],
             show_progress="hidden",
             **refitted,
         )
         looked_at(settled)
+        job.success(on_waiting, [given, fused_inputs], inputs.note, queue=False)
     wire_stop(app, inputs.stop, jobs)
     opened = inputs.workspace.upload(
         on_open,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
@@ -106,8 +107,8 @@ def kept(name: str, data: bytes) -> str:
     folder = Path(os.environ["GRADIO_TEMP_DIR"]) / f"download-{digest(data)[:32]}"
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / name
-    if path.exists():
-        path.touch()  # used again: not the next to be swept
-    else:
-        write_whole(path, data)
+    with contextlib.suppress(FileNotFoundError):
+        os.utime(path)  # used again: not the next to be swept
+        return str(path)
+    write_whole(path, data)
     return str(path)

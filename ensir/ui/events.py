@@ -61,6 +61,14 @@ class Weights:
     soft: bool
 
 
+@dataclass(frozen=True, eq=False)
+class Ran:
+    """What a run came to, and where its weights came from."""
+
+    comparison: Comparison
+    weights: Weights
+
+
 @dataclass(frozen=True)
 class View:
     """What the visitor looks at, which stays when the result changes, as far as it can."""
@@ -162,14 +170,17 @@ def on_run(
         *fused_outputs(compared, about, view),
         views.candidate_items(compared),
         inputs,
-        weights,
+        Ran(compared, weights),
     )
 
 
-def on_begin(start: str, picture: str | None, degrade: bool) -> tuple[object, ...]:
-    """Lets the run be stopped; a picture that is degraded is its own ground truth."""
+def on_begin(start: str, picture: str | None, degrade: bool, inputs: int) -> tuple[object, ...]:
+    """Lets the run be stopped; a picture that is degraded is its own ground truth.
+
+    Says for which input the button was pressed: a run that waits begins later.
+    """
     truth = picture if degrade and start == RESTORE else gr.skip()
-    return gr.update(interactive=True), truth
+    return gr.update(interactive=True), truth, inputs
 
 
 def on_new_input(inputs: int, fused_inputs: int) -> tuple[object, ...]:
@@ -183,16 +194,33 @@ def on_settled(
     comparison: Comparison,
     inputs: int,
     fused_inputs: int,
-    fused_with: Weights | None,
+    ran: Ran,
     *weights_and_view: Any,  # noqa: ANN401
 ) -> object:
     """After a run: takes the weights that were chosen while it went on.
 
-    New input waits for the button; other weights are those of the result at once.
+    New input waits for the button; other weights are those of the result at once. What was fused
+    of the candidates before, and came after the run, gives way to it.
     """
-    if inputs != fused_inputs or fused_with == Weights(*weights_and_view[:6]):
+    is_shown = _is_of_same_candidates(comparison, ran.comparison)
+    if is_shown and ran.weights == Weights(*weights_and_view[:6]):
         return gr.skip()
-    return on_refit(comparison, inputs, fused_inputs, *weights_and_view)
+    again: Any = on_refit(ran.comparison, inputs, fused_inputs, *weights_and_view)
+    if is_shown:
+        return again
+    view = View(*weights_and_view[6:])
+    is_new = isinstance(again, tuple)
+    outputs = again[:-1] if is_new else fused_outputs(ran.comparison, None, view)
+    return *outputs, views.candidate_items(outputs[0])
+
+
+def on_waiting(inputs: int, fused_inputs: int) -> object:
+    """After a run: says again what its result has overwritten, where new input waits."""
+    return gr.skip() if inputs == fused_inputs else views.notes(NEW_INPUT)
+
+
+def _is_of_same_candidates(one: Comparison, other: Comparison) -> bool:
+    return list(map(id, one.as_given.values())) == list(map(id, other.as_given.values()))
 
 
 @say_input_errors

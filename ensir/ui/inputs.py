@@ -35,6 +35,19 @@ def file_input(**options: Any) -> gr.File:  # noqa: ANN401 - handed on to Gradio
     return _UploadedFile(type="filepath", **options)
 
 
+def choice_input(**options: Any) -> gr.Dropdown:  # noqa: ANN401 - handed on to Gradio
+    """A list whose handlers say what is wrong of its value.
+
+    Gradio would hold the value of an event that waited against what is offered when it begins.
+    """
+    return _Choice(**options)
+
+
+def choices_input(**options: Any) -> gr.CheckboxGroup:  # noqa: ANN401 - handed on to Gradio
+    """Boxes to tick, whose handlers say what is wrong of their values; for the same reason."""
+    return _Choices(**options)
+
+
 class GuardedBlocks(gr.Blocks):
     """An app whose events take as many values as they have fields, and uploaded files only.
 
@@ -125,8 +138,21 @@ def _files(component: gr.File, payload: Any) -> str | list[str] | None:  # noqa:
     return [uploaded(file.path) for file in payload]
 
 
+def _name(_component: gr.Dropdown, payload: Any) -> str | None:  # noqa: ANN401
+    if payload is not None and not isinstance(payload, str):
+        raise shown_error(InputError(UNFIT))
+    return payload
+
+
+def _names(_component: gr.CheckboxGroup, payload: Any) -> list[str]:  # noqa: ANN401
+    names = [] if payload is None else payload
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise shown_error(InputError(UNFIT))
+    return names
+
+
 def _guarded(kind: Any, preprocess: Callable[[Any, Any], object]) -> Any:  # noqa: ANN401
-    """A component that hands over uploaded files as they are, and nothing else.
+    """A component that hands over what its own `preprocess` lets through, and nothing else.
 
     A class, for Gradio makes new instances when a field changes; but not by its metaclass, which
     would write a stub beside this file that no type checker can read.
@@ -136,8 +162,10 @@ def _guarded(kind: Any, preprocess: Callable[[Any, Any], object]) -> Any:  # noq
         "preprocess": preprocess,
         "get_block_name": lambda _component: kind.__name__.lower(),
     }
-    return ABCMeta.__new__(type(kind), f"Uploaded{kind.__name__}", (kind,), content)
+    return ABCMeta.__new__(type(kind), f"Guarded{kind.__name__}", (kind,), content)
 
 
 _UploadedPicture = _guarded(gr.Image, _picture)
 _UploadedFile = _guarded(gr.File, _files)
+_Choice = _guarded(gr.Dropdown, _name)
+_Choices = _guarded(gr.CheckboxGroup, _names)

@@ -16,7 +16,7 @@ from ensir.ui.choosing import choosing_row
 from ensir.ui.events import OWN, RESTORE, WORKSPACE, degrade_words, models_words
 from ensir.ui.example import BIN_WIDTH, METHOD, SEED, TASK, example_files
 from ensir.ui.example import RESTORERS as EXAMPLE_RESTORERS
-from ensir.ui.inputs import file_input, picture_input
+from ensir.ui.inputs import choices_input, file_input, picture_input
 from ensir.ui.layers import layer_picture
 from ensir.ui.pictures import shown
 from ensir.ui.reference import SAMPLE, SOURCES, reference_for
@@ -170,8 +170,8 @@ def _restoring(opened: Comparison) -> dict[str, object]:
         visible=False,
         elem_id="strength",
     )
-    restorers = gr.CheckboxGroup(
-        offered(TASK),
+    restorers = choices_input(
+        choices=offered(TASK),
         value=list(EXAMPLE_RESTORERS),
         label="Base models",
         info=models_words(TASK),

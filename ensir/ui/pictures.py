@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 from collections.abc import Callable
@@ -26,8 +27,8 @@ def stored(name: str, ending: str, make: Callable[[], bytes]) -> str:
     A reader sees all of it or none. Raises InputError where it cannot be written.
     """
     path = Path(os.environ["GRADIO_TEMP_DIR"]) / f"{name[:32]}.{ending}"
-    if path.exists():
-        path.touch()  # used again: not the next to be swept
+    with contextlib.suppress(FileNotFoundError):
+        os.utime(path)  # used again: not the next to be swept
         return str(path)
     part = path.with_name(f"ensir-{secrets.token_hex(8)}.part")
     try:

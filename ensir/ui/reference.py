@@ -71,9 +71,14 @@ def _pictures_in(file: str) -> ReferencePictures:
     return read_pictures(file)
 
 
+@functools.lru_cache(maxsize=2)
+def _pictures_of(file: str, names: tuple[str, ...]) -> ReferencePictures:
+    return _pictures_in(file).of_candidates(names)
+
+
 @functools.lru_cache(maxsize=64)
 def _tolerance_in(file: str, names: tuple[str, ...], bin_width: int) -> Tolerance:
-    return tolerance_of(_pictures_in(file).of_candidates(list(names)), bin_width)
+    return tolerance_of(_pictures_of(file, names), bin_width)
 
 
 def _sample_files() -> list[Path]:
@@ -122,7 +127,7 @@ def pictures_for(source: str, names: Collection[str], file: str | None) -> Refer
         place = _place_of_sample(names)
         return None if place is None else _sample_pictures_of(place, tuple(map(_model, names)))
     if source == FILE and file and may_be_apart(source, file):
-        return _pictures_in(file).of_candidates(list(names))
+        return _pictures_of(file, tuple(names))
     return None
 
 

@@ -12,6 +12,7 @@ from ensir.ui import views
 from ensir.ui.downloads import DOWNLOADS, MAPS_LABEL, WORKSPACE_LABEL
 from ensir.ui.em_replay import em_replay_panel, replay_of
 from ensir.ui.events import FIRST_MAPS
+from ensir.ui.inputs import choice_input
 from ensir.ui.inspecting import NO_CANDIDATE
 from ensir.ui.layers import ALL, MAP_CHANNELS, SOLID, viewer_value
 from ensir.ui.league_panel import league_panel
@@ -21,9 +22,10 @@ from ensir.ui.viewer import viewer
 
 GREEN = 1  # the channel that is inspected first: it weighs most in what one sees
 HISTOGRAM_CAPTION = """
-<p class="legend"><i class="bar"></i>ground truth of the reference set
-<i class="line dashed"></i>each candidate before the fit <i class="line"></i>after it
-<i class="line sum"></i>their sum. Marks on the axis: this pixel's candidates; | fused, ★ truth.</p>
+<p class="legend"><span><i class="bar"></i>ground truth</span> of the reference set
+<span><i class="line dashed"></i>each candidate</span> before the fit
+<span><i class="line"></i>after it</span> <span><i class="line sum"></i>their sum.</span>
+Marks on the axis: this pixel's candidates; <span>| fused,</span> <span>★ truth.</span></p>
 <p class="legend"><label><input type="checkbox" id="in-picture" checked> Below: what the candidates
 have in this bin set, in this picture</label></p>
 """
@@ -146,8 +148,8 @@ def results_panel(opened: Comparison, comparison: gr.State) -> Results:
                     padding=False,
                     min_width=320,
                 )
-                made["sort_by"] = gr.Dropdown(
-                    views.sort_keys(opened),
+                made["sort_by"] = choice_input(
+                    choices=views.sort_keys(opened),
                     value=views.sort_key(opened),
                     label="Sorted by, the largest first",
                     elem_id="sort-by",
@@ -198,8 +200,8 @@ def _keeping() -> dict[str, object]:
 
 def _maps(opened: Comparison) -> dict[str, object]:
     with gr.Row():
-        map_kind = gr.Dropdown(
-            views.map_kinds(opened),
+        map_kind = choice_input(
+            choices=views.map_kinds(opened),
             value=FIRST_MAPS,
             label="Maps of",
             elem_id="map-kind",

@@ -17,7 +17,8 @@ async () => {
   const { top, bottom, right } = place(pressed);
   const isBelow = place(result).left < right;
   const isThere = bottom > 0 && top < innerHeight;
-  if (!isBelow || !isThere || place(target).top < innerHeight / 2) return;
+  const isEditing = document.activeElement?.matches("input, select, textarea");
+  if (isEditing || !isBelow || !isThere || place(target).top < innerHeight / 2) return;
   const isCalm = matchMedia("(prefers-reduced-motion: reduce)").matches;
   target.scrollIntoView({ behavior: isCalm ? "auto" : "smooth", block });
 }

@@ -17,7 +17,7 @@ from ensir.ui import views
 from ensir.ui.choices import SOURCE_OF, chosen, view_of, weights_of
 from ensir.ui.downloads import kept
 from ensir.ui.errors import say_input_errors
-from ensir.ui.events import OWN, RESTORE, fused_outputs
+from ensir.ui.events import OWN, RESTORE, Ran, fused_outputs
 from ensir.ui.pictures import shown
 from ensir.ui.reference import reference_for
 from ensir.workspaces import REFERENCE, Workspace, read_workspace, reference_bytes
@@ -40,7 +40,7 @@ def on_open(file: str | None, inputs: int) -> object:
         *fused_outputs(comparison, opened, view_of(settings), is_set=False, look=workspace.look),
         views.candidate_items(comparison),
         inputs,
-        weights_of(settings, kept_file),
+        Ran(comparison, weights_of(settings, kept_file)),
         RESTORE if comparison.degraded is not None else OWN,
         _input(workspace),
         _field(comparison.truth),

@@ -10,7 +10,16 @@ import pytest
 import torch
 from torch import Tensor
 
-from ensir.comparison import AVERAGE, FUSED, INPUT, TRUTH, Comparison, compare, statistics_of_truth
+from ensir.comparison import (
+    AVERAGE,
+    FUSED,
+    INPUT,
+    TRUTH,
+    Comparison,
+    compare,
+    fuse_again,
+    statistics_of_truth,
+)
 from ensir.degradations import gaussian_noise, larger, smaller
 from ensir.ensemble.levels import in_depth, levels_of
 from ensir.ensemble.lookup_table import LookupTable
@@ -25,8 +34,10 @@ from ensir.tasks import TASKS, clean, degraded
 from ensir.ui import views
 from ensir.ui.events import (
     FIRST_MAPS,
+    NEW_INPUT,
     OWN,
     RESTORE,
+    Ran,
     View,
     Weights,
     fused_outputs,
@@ -43,6 +54,7 @@ from ensir.ui.events import (
     on_task,
     on_truth,
     on_viewed,
+    on_waiting,
 )
 from ensir.ui.example import SEED, example_files
 from ensir.ui.inspecting import NO_CANDIDATE
@@ -60,7 +72,7 @@ CANDIDATES, GROUND_TRUTH = make_pictures(seed=9, members=3, height=40, width=36,
 # The places of on_run's outputs.
 COMPARISON, VIEWER, HIGHLIGHT, MAP_KIND, MAPS, MAP_LEGEND, SCORES, NOTE, X, Y = range(10)
 TABLE, SENTENCE, HISTOGRAM, CHANGED, BIN_SETS, NUMBERS = range(10, 16)
-SORT_BY, BIN_SETS_HELP, DRAWN, PICTURES, FUSED_INPUTS, FUSED_WITH = range(16, 22)
+SORT_BY, BIN_SETS_HELP, DRAWN, PICTURES, FUSED_INPUTS, RAN = range(16, 22)
 INPUTS = 5  # the count of them when a run begins
 WITH_STRENGTH = [name for name, task in TASKS.items() if task.strength is not None]
 GREEN = 1
@@ -156,7 +168,8 @@ def test_a_run_restores_and_fuses_as_the_engine_does(upload: Upload) -> None:
     assert [name for _, name in outputs[PICTURES]] == list(names)
     assert len(outputs[MAPS]) == 2
     assert outputs[FUSED_INPUTS] == INPUTS
-    assert outputs[FUSED_WITH] == Weights(SAMPLE, None, 16, "em", 1, False)
+    assert outputs[RAN].weights == Weights(SAMPLE, None, 16, "em", 1, False)
+    assert outputs[RAN].comparison is outputs[COMPARISON]
     assert len(outputs) == 22
     assert "24 reference pictures" in outputs[NOTE]
     pixel = inspect_pixel(expected, 0, 0)
@@ -360,14 +373,20 @@ def test_the_truth_of_new_input_stays_when_more_input_comes() -> None:
 
 
 def test_a_run_begins_with_the_picture_it_degrades_as_the_truth() -> None:
-    assert on_begin(RESTORE, "x.png", True)[1] == "x.png"
-    assert on_begin(RESTORE, "x.png", False)[1] == SKIP
-    assert on_begin(OWN, "x.png", True)[1] == SKIP
+    assert on_begin(RESTORE, "x.png", True, 7)[1] == "x.png"
+    assert on_begin(RESTORE, "x.png", False, 7)[1:] == (SKIP, 7)
+    assert on_begin(OWN, "x.png", True, 7)[1] == SKIP
 
 
-def settle(comparison: Comparison, fused_with: Weights, inputs: int = INPUTS) -> Any:  # noqa: ANN401
+def settle(
+    comparison: Comparison,
+    weights: Weights,
+    inputs: int = INPUTS,
+    ran: Comparison | None = None,
+) -> Any:  # noqa: ANN401
     view = (False, FIRST_MAPS, ALL, 5, 3, "green")
-    return on_settled(comparison, inputs, INPUTS, fused_with, NONE, None, 16, "em", 1, *view)
+    of_run = Ran(ran or comparison, weights)
+    return on_settled(comparison, inputs, INPUTS, of_run, NONE, None, 16, "em", 1, *view)
 
 
 def test_weights_chosen_during_a_run_are_taken_after_it(small: Comparison) -> None:
@@ -394,6 +413,22 @@ def test_what_is_looked_at_during_a_run_is_looked_at_after_it(small: Comparison)
 
 def test_input_that_came_during_a_run_waits_for_the_button(small: Comparison) -> None:
     assert settle(small, Weights(SAMPLE, None, 16, "em", 1, False), inputs=INPUTS + 1) == SKIP
+    assert NEW_INPUT in on_waiting(INPUTS + 1, INPUTS)
+    assert on_waiting(INPUTS, INPUTS) == SKIP
+
+
+@pytest.mark.parametrize("inputs", [INPUTS, INPUTS + 1])
+def test_what_was_fused_of_the_candidates_before_gives_way_to_a_run(
+    small: Comparison, inputs: int
+) -> None:
+    names = list(small.as_given)[:2]
+    ran = compare({name: small.as_given[name] for name in names}, truth=small.truth, bin_width=16)
+    late = fuse_again(small, reference=None, bin_width=16, method="em")
+    outputs = settle(late, Weights(NONE, None, 16, "em", 1, False), inputs, ran)
+    assert list(outputs[COMPARISON].as_given) == names
+    assert [name for _, name in outputs[PICTURES]] == names
+    again = fuse_again(ran, reference=None, bin_width=16, method="em")
+    assert settle(again, Weights(NONE, None, 16, "em", 1, False), inputs, ran) == SKIP
 
 
 def test_a_refit_fuses_the_same_candidates_with_other_weights(small: Comparison) -> None:
@@ -437,7 +472,7 @@ def test_least_squares_is_fitted_as_the_engine_does(upload: Upload) -> None:
         trust=0.5,
     )
     assert torch.equal(outputs[COMPARISON].fusion.image, expected.fusion.image)
-    assert outputs[FUSED_WITH] == Weights(OWN_TRUTH, None, 16, "least-squares", 0.5, False)
+    assert outputs[RAN].weights == Weights(OWN_TRUTH, None, 16, "least-squares", 0.5, False)
     assert "fitted by least squares" in outputs[SENTENCE]
 
 

@@ -8,7 +8,10 @@ import pytest
 from ensir.errors import InputError
 from ensir.ui.inputs import (
     FOREIGN,
+    UNFIT,
     UNSAID,
+    choice_input,
+    choices_input,
     file_input,
     picture_input,
     refuse_another_event,
@@ -144,3 +147,22 @@ def test_what_a_click_says_of_itself_is_values_by_name(said: object) -> None:
     with pytest.raises(gr.Error, match=f"{UNSAID}|{FOREIGN}"):
         refuse_another_event(said)
     refuse_another_event({"index": 0, "value": {"caption": "x"}})
+
+
+def test_a_choice_that_is_no_longer_offered_is_left_to_the_handler() -> None:
+    assert choice_input(choices=["a"]).preprocess("b") == "b"
+    assert choice_input(choices=["a"]).preprocess(None) is None
+    assert choices_input(choices=["a"]).preprocess(["b", "a"]) == ["b", "a"]
+    assert choices_input(choices=["a"]).preprocess(None) == []
+
+
+@pytest.mark.parametrize("value", [5, True, ["a"], {"a": 1}])
+def test_a_choice_is_text(value: object) -> None:
+    with pytest.raises(gr.Error, match=UNFIT):
+        choice_input(choices=["a"]).preprocess(value)
+
+
+@pytest.mark.parametrize("value", [5, True, "a", {"a": 1}, ["a", 5], [["a"]]])
+def test_choices_are_a_list_of_texts(value: object) -> None:
+    with pytest.raises(gr.Error, match=UNFIT):
+        choices_input(choices=["a"]).preprocess(value)

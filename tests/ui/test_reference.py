@@ -191,6 +191,7 @@ def test_only_a_file_of_reference_pictures_has_them_apart(upload: Upload) -> Non
     added = upload("added.safetensors", statistics_bytes(pictures.total))
     found = pictures_for(FILE, "CAB", apart)
     assert found is not None and found.total.candidate_names == ("C", "A", "B")
+    assert pictures_for(FILE, "CAB", apart) is found  # chosen once
     assert pictures_for(FILE, "ABC", added) is None and pictures_for(FILE, "ABC", None) is None
     for source in (SAMPLE, OWN_TRUTH, NONE):
         assert pictures_for(source, "ABC", apart) is None

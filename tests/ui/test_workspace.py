@@ -32,7 +32,7 @@ STATISTICS = make_statistics((CANDIDATES, TRUTH), 8)
 NAMED = dict(zip("ABC", CANDIDATES, strict=True))
 VIEW = View("weight", ALL, 3, 7, "blue", 100, None)
 # Behind what a new result changes: the candidates, the count, the weights, and the fields.
-AFTER = ["candidates", "inputs", "weights", "start", "picture", "truth", "own", "workspace"]
+AFTER = ["candidates", "inputs", "ran", "start", "picture", "truth", "own", "workspace"]
 AFTER += ["file", "channel"]
 OF_SETTINGS = 12
 
@@ -70,7 +70,7 @@ def test_the_opened_example_comes_back_with_its_fields() -> None:
     assert after["picture"] == shown(example().degraded)
     assert after["truth"] == shown(example().truth)
     assert after["file"] == gr.update(value=None, visible=False)
-    assert after["weights"] == Weights(SAMPLE, None, 16, "em", 1.0, False)
+    assert after["ran"].weights == Weights(SAMPLE, None, 16, "em", 1.0, False)
     assert after["settings"] == chosen(read_workspace(path).settings)
     assert (after["own"], after["workspace"]) == (None, None)
 
@@ -83,7 +83,7 @@ def test_weights_from_a_file_come_with_their_file() -> None:
         comparison = compare(NAMED, truth=TRUTH, reference=reference, bin_width=16)
         fused, after = opened(saved(comparison, FILE))
         file = after["file"]["value"]
-        assert after["file"]["visible"] and after["weights"].file == file
+        assert after["file"]["visible"] and after["ran"].weights.file == file
         assert Path(file).read_bytes() == (table_bytes(reference) if data is None else data)
         again, _ = reference_for(FILE, comparison.as_given, TRUTH, file, 16)
         assert type(again) is type(reference)
@@ -104,7 +104,7 @@ def test_a_source_that_gives_the_same_stays_and_another_comes_as_a_file() -> Non
         (compare(NAMED, reference=STATISTICS, bin_width=16), OWN_TRUTH, FILE),
     ):
         _, after = opened(saved(comparison, source))
-        assert after["weights"].source == expected
+        assert after["ran"].weights.source == expected
         assert after["file"]["visible"] is (expected == FILE)
 
 
