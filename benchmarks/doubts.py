@@ -17,6 +17,7 @@ import argparse
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 
 import numpy as np
@@ -40,7 +41,7 @@ from ensir.tasks import TASKS
 from ensir.tolerance import tolerance_of
 from ensir.truth_doubts import AS_BRIGHT, FAR, doubts, noise_of
 from ensir.truth_fit import TruthFit, truth_fit
-from ensir.usual import ROOM, left_out, limit_of, usual
+from ensir.usual import ROOM, left_out, limit_of, usual, without_odd
 
 WIDTH = 16
 PHOTOS = 12
@@ -105,6 +106,10 @@ def main() -> int:
     parser.add_argument("sets", nargs="+", type=Path, metavar="SET")
     parser.add_argument("--photos", type=Path)
     given = parser.parse_args()
+    if len(given.sets) < 2:
+        parser.error("two sets or more: limits come from the others")
+    if given.photos is not None and (found := len(list(given.photos.glob("*.jpg")))) < PHOTOS:
+        parser.error(f"--photos needs {PHOTOS} files *.jpg or more; got {found}")
     for folder in given.sets:
         if given.photos is not None and not folder.exists():
             make(folder, given.photos)
@@ -153,7 +158,7 @@ def of_size(picture: Tensor, like: Tensor) -> Tensor:
 def of_other_tasks(tried: Sequence[Tried]) -> Iterator[str]:
     """Pictures without truth under the tables of all sets of as many candidates."""
     rows = {one.name: kinds_of(one.right) for one in tried}
-    own = {name: left_out(row) / limit_of(len(row) - 1) for name, row in rows.items()}
+    own = {name: over_limit(row) for name, row in rows.items()}
     yield "| table of | pictures of | warned | by limits of other sets |"
     yield "| --- | --- | ---: | ---: |"
     for one in tried:
@@ -169,9 +174,14 @@ def of_other_tasks(tried: Sequence[Tried]) -> Iterator[str]:
                 warned = sum(table.warns(part) for part in other.right.parts)
                 there, row = usual(rows[one.name]), rows[other.name]
                 ratio = there.limit / limit_of(there.number)
-                least = max(fair, ROOM * float(own[one.name].max()))
+                least = max(fair, ROOM * float(over_limit(without_odd(rows[one.name])).max()))
                 far = sum(there.distance(picture) * ratio > least for picture in row)
                 yield f"| {one.name} | {other.name} | {warned} of {number} | {far} |"
+
+
+def over_limit(row: Tensor) -> Tensor:
+    """How far each picture lies from the others, over the limit."""
+    return left_out(row) / limit_of(len(row) - 1)
 
 
 def kinds_of(pictures: ReferencePictures) -> Tensor:
@@ -245,7 +255,10 @@ def limits_by(tried: Sequence[Tried]) -> dict[str, float]:
     limits = {}
     for key, kind in SHOWS.items():
         right = max(measures(one.right)[key] for one in tried)
-        wrong = min(found for one in tried if (found := measures(one.by_kind[kind])[key]) > right)
+        wrong = min(
+            (found for one in tried if (found := measures(one.by_kind[kind])[key]) > right),
+            default=inf,  # of few sets none may show it
+        )
         limits[key] = (max(right, 1e-3) * wrong) ** 0.5
     return limits
 

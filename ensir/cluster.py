@@ -9,7 +9,7 @@ version of this program.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
@@ -36,10 +36,13 @@ def gather_on(
 ) -> ReferenceStatistics:
     """What `gather_reference_set` gives, to the bit, by the workers of a Dask cluster.
 
-    Progress counts pictures. Raises InputError for pictures that cannot be used, for an empty set
-    and for workers that cannot do this, Cancelled when asked to stop; either way the tasks that are
-    left are withdrawn.
+    Progress counts pictures. Raises InputError for pictures that cannot be used, for an empty set,
+    for workers that cannot do this and for a scheduler that is lost, Cancelled when asked to stop;
+    either way the tasks that are left are withdrawn.
     """
+    from distributed.client import ClosedClientError
+    from distributed.comm import CommClosedError
+
     starts = range(0, len(reference_set), PICTURES_AT_ONCE)
     parts = [reference_set[start : start + PICTURES_AT_ONCE] for start in starts]
     tasks = client.map(_gathered, parts, bin_width=bin_width, version=__version__, pure=False)
@@ -51,7 +54,9 @@ def gather_on(
             if cancelled():
                 raise Cancelled
     finally:
-        client.cancel(tasks)
+        # Where the client or its loop is closed, the tasks went with it.
+        with suppress(ClosedClientError, CommClosedError, RuntimeError):
+            client.cancel(tasks)
     if total is None:
         raise InputError("a reference set needs at least one picture, got none: add one")
     return total
@@ -93,6 +98,9 @@ def _finished(tasks: list[Future]) -> Iterator[ReferenceStatistics]:
 
     try:
         for task, part in as_completed(tasks, with_results=True):
+            # Of a task that ends because its scheduler is lost the error comes as its result.
+            if not isinstance(part, ReferenceStatistics):
+                raise InputError("the Dask scheduler is gone: start it anew and fit again")
             task.release()
             yield part
     except InputError:

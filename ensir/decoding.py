@@ -6,6 +6,7 @@ which needs torch, is apart.
 
 from __future__ import annotations
 
+import struct
 import threading
 import warnings
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ Planes = NDArray[Any]  # of uint8 or uint16
 
 TOO_LARGE = "does not fit into memory: make it smaller"
 START_OF_SCAN = b"\xff\xda"  # a marker of JPEG
+PNG_BEGINS = b"\x89PNG\r\n\x1a\n"
+CHUNK, CHECKSUM_BYTES = struct.Struct(">I4s"), 4  # of PNG: its length and name, and what follows
 
 # How Pillow turns what it stores into red, green and blue.
 _EIGHT_BIT = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr")
@@ -133,10 +136,25 @@ def _planes(image: Image.Image) -> tuple[Planes, Planes | None]:
     return planes[:3], planes[3] if len(planes) == 4 else None
 
 
+def _require_whole_chunks(data: bytes) -> None:
+    """Raises ValueError where a chunk of a PNG is longer than what is left of the file."""
+    at, kind = len(PNG_BEGINS), b""
+    while kind != b"IEND":
+        length, kind = CHUNK.unpack_from(data, at)
+        at += CHUNK.size + length + CHECKSUM_BYTES
+        if at > len(data):
+            raise ValueError("a chunk is cut off")
+
+
 def _deep_planes(data: bytes) -> tuple[Planes, Planes | None]:
-    """Values and alpha of a 16-bit colour picture that Pillow has found to be whole."""
+    """Values and alpha of a 16-bit colour picture that Pillow has found to be whole.
+
+    Pillow stops at the last row; OpenCV makes room for whatever a part claims to hold.
+    """
     import cv2
 
+    if data.startswith(PNG_BEGINS):
+        _require_whole_chunks(data)
     decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if decoded is None or decoded.dtype != np.uint16 or decoded.ndim != 3:
         raise ValueError("not the 16-bit picture it says it is")

@@ -41,6 +41,7 @@ UNITS: Units = {
 class Disagreement:
     """How M candidates differ from their average, whatever the picture shows; float64."""
 
+    # Rounding counts in both: candidates that agree differ by its root mean square, 0.29 levels.
     amount: Tensor  # (1,) log of the root mean square of candidate - average, levels
     shares: Tensor  # (M,) the same of each candidate, less that of all
     offset: Tensor  # (M,) mean of candidate - average, in units of the amount

@@ -106,7 +106,7 @@ def influences(
             mean = fmean(others)
             # Perfect pictures are equally good.
             influence = 0.0 if mean == alone.mean_gain else mean - alone.mean_gain
-        outlier = outliers[name]
+        outlier = outliers.get(name)
         if outlier is None and influence is not None and influence < -MOST_HARM:
             outlier = f"the others lose {-influence:.3f} dB by it"
         gain = scores.gain[place]
@@ -118,25 +118,26 @@ def influences(
     return tuple(found)
 
 
-def _outliers(pictures: ReferencePictures) -> dict[str, str | None]:
-    """Why a picture stands out from all others, by what its candidates and its truth are like."""
-    found: dict[str, str | None] = dict.fromkeys(pictures.names)
+def _outliers(pictures: ReferencePictures) -> dict[str, str]:
+    """Why a picture stands out from all others, by what its truth and its candidates are like.
+
+    Where both do, the truth is said: it is what can be mended.
+    """
     fits = {
         name: fit
         for name, part in zip(pictures.names, pictures.parts, strict=True)
         if (fit := truth_fit(part.statistics)) is not None
     }
-    for name in doubtful(fits):
-        found[name] = f"its truth is {fits[name].far:.1f} times as far as the candidates differ"
-    return found | _unlike(pictures) if len(pictures.names) > 3 else found
+    unlike = _unlike(pictures) if len(pictures.names) > 3 else {}
+    return unlike | doubtful(fits)
 
 
-def _unlike(pictures: ReferencePictures) -> dict[str, str | None]:
+def _unlike(pictures: ReferencePictures) -> dict[str, str]:
     """Of the pictures whose candidates differ otherwise than the others', in what most."""
     kinds = [disagreement(part.statistics) for part in pictures.parts]
     rows = torch.stack([kind.values for kind in kinds])
     apart = left_out(rows) > limit_of(len(rows) - 1)
-    found: dict[str, str | None] = {}
+    found = {}
     for place in apart.nonzero().flatten().tolist():
         others = usual(torch.cat([rows[:place], rows[place + 1 :]]))
         worst = others.farthest(rows[place], kinds[place].groups)

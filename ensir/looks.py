@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 from ensir.errors import InputError
 from ensir.limits import LONGEST_SIDE, MOST_LAYER_NAME, MOST_PANELS, MOST_SCALE
 
-UNFIT = "this is not how panels are looked into: save the workspace again"
+UNFIT = "this is not how panels are looked into: reload the page, then save again"
 
 
 @dataclass(frozen=True)

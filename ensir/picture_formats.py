@@ -6,6 +6,7 @@ warning or an error that does not know the size.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
@@ -22,7 +23,11 @@ WIDTH_TAG, HEIGHT_TAG, BITS_PER_SAMPLE = 256, 257, 258  # of TIFF
 BIG_TIFF = 43  # its version
 TIFF_BYTES = {3: 2, 4: 4}  # of a number, by its type
 OS2_HEADER_BYTES = 12
-# Of JPEG: the start of a frame, of each way to code it.
+# Segments of a JPEG before its frame, entries of a TIFF's directory: pictures have tens. The app
+# itself, not its decoder, reads these, of thousands of files.
+MOST_PARTS = 1_000
+# Of JPEG: what begins a marker, any number of times, and the start of a frame, of each coding.
+_FILLING = re.compile(rb"\xff+")
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 
 
@@ -104,7 +109,8 @@ def declared_size(data: bytes) -> tuple[int, int] | None:
 def size_in_header(data: bytes) -> tuple[int, int] | None:
     """Width and height as the file says them, before its orientation; None where it does not.
 
-    For what wants to know before anything is decoded; decoding checks again.
+    For what wants to know before anything is decoded; decoding checks again. Of a header with more
+    than MOST_PARTS parts nothing is said, so that the longest file takes hardly longer than any.
     """
     if data.startswith(b"\xff\xd8"):
         return _size_of_jpeg(data)
@@ -127,15 +133,16 @@ def _size_of_bmp(data: bytes) -> tuple[int, int]:
 def _size_of_jpeg(data: bytes) -> tuple[int, int] | None:
     """From the frame header, behind segments that say how long they are."""
     at = 2
-    while at + 9 <= len(data) and data[at] == 0xFF:
-        if data[at + 1] == 0xFF:  # any number of these may stand before a marker
-            at += 1
-            continue
-        kind, length = data[at + 1], int.from_bytes(data[at + 2 : at + 4], "big")
+    for _ in range(MOST_PARTS):
+        filling = _FILLING.match(data, at)
+        if filling is None or filling.end() + 8 > len(data):
+            return None
+        at = filling.end()
+        kind, length = data[at], int.from_bytes(data[at + 1 : at + 3], "big")
         if kind in _FRAMES:
-            height, width = (int.from_bytes(data[at + n : at + n + 2], "big") for n in (5, 7))
+            height, width = (int.from_bytes(data[at + n : at + n + 2], "big") for n in (4, 6))
             return width, height
-        at += 2 + length
+        at += 1 + length
     return None
 
 
@@ -148,6 +155,8 @@ def _size_of_tiff(data: bytes, order: Literal["little", "big"]) -> tuple[int, in
     word, counter = (8, 8) if is_big else (4, 2)
     at = int.from_bytes(data[word : 2 * word], order)
     entries = int.from_bytes(data[at : at + counter], order)
+    if entries > MOST_PARTS:
+        return None
     first, step = at + counter, 4 + 2 * word
     sides: dict[int, int] = {}
     for place in range(first, min(first + step * entries, len(data) - step + 1), step):

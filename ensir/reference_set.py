@@ -202,7 +202,8 @@ class ReferencePictures:
 
     def of_candidates(self, names: Sequence[str]) -> ReferencePictures:
         """The same pictures seen by some of the candidates, in the order given, exactly."""
-        return replace(self, parts=tuple(part.of_candidates(names) for part in self.parts))
+        parts = tuple(part.of_candidates(names) for part in self.parts)
+        return self if parts == self.parts else replace(self, parts=parts)
 
 
 def _version(path: Stored) -> tuple[int, int]:

@@ -22,7 +22,7 @@ from ensir.limits import MOST_STATISTICS_BYTES
 from ensir.tolerance import FIXED, Tolerance
 from ensir.truth_doubts import UNLIKE, doubt, doubts_of_sum
 from ensir.truth_fit import TruthFit, truth_fit
-from ensir.usual import usual
+from ensir.usual import times_the_limit, usual
 
 if TYPE_CHECKING:
     from ensir.comparison import Comparison
@@ -54,8 +54,8 @@ class Shift:
         if self.distance is not None and self.differs is not None and self.distance > 1:
             said.append(
                 "The candidates differ from each other otherwise than in the reference set, most "
-                f"of all in {DIFFERS[self.differs]} ({self.distance:.1f} times the limit): weights "
-                "for another task, other models or other damage may do worse than the average"
+                f"of all in {DIFFERS[self.differs]}{times_the_limit(self.distance)}: weights for "
+                "another task, other models or other damage may do worse than the average"
             )
         if self.error is not None and self.error > self.tolerance.error:
             said.append(
@@ -77,8 +77,7 @@ class Shift:
             return ()
         return (
             "The ground truth lies otherwise to the candidates in this picture than in the "
-            f"reference set ({far:.1f} times the limit): the "
-            "truth, here or there, may not fit them",
+            f"reference set{times_the_limit(far)}: the truth, here or there, may not fit them",
         )
 
 
@@ -107,7 +106,7 @@ def shift(
         differs=differs,
         tolerance=tolerance,
         error=_error(picture, table) if has_truth and table is not None else None,
-        truth=truth_fit(picture) if has_truth else None,
+        truth=truth_fit(in_reference_bins or picture) if has_truth else None,
         doubts=doubts,
     )
 

@@ -6,9 +6,9 @@ their sum is known, what is usual in any set stands in.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor
@@ -53,7 +53,9 @@ def tolerance_of(pictures: ReferencePictures, bin_width: int) -> Tolerance:
     For tables of `bin_width`. What is unseen and expected depends on it: where the pictures' bins
     do not join to such, the fixed limits hold. So do all of them for fewer than three pictures.
     """
-    usual_there = _at_any_width(pictures)
+    usual_there = _known.get(pictures)
+    if usual_there is None:
+        usual_there = _known[pictures] = _at_any_width(pictures)
     width = pictures.total.statistics.bins.width
     if len(pictures.parts) < FEW or bin_width % width:
         return usual_there
@@ -65,7 +67,10 @@ def tolerance_of(pictures: ReferencePictures, bin_width: int) -> Tolerance:
     )
 
 
-@functools.lru_cache(maxsize=4)  # most of the work, and the same whatever the width
+# Most of the work, and the same whatever the width: as long as the pictures are held elsewhere.
+_known: WeakKeyDictionary[ReferencePictures, Tolerance] = WeakKeyDictionary()
+
+
 def _at_any_width(pictures: ReferencePictures) -> Tolerance:
     said = doubts(pictures)
     if len(pictures.parts) < FEW:

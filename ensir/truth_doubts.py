@@ -12,7 +12,7 @@ from ensir.ensemble.bin_statistics import BinStatistics
 from ensir.errors import in_short
 from ensir.reference_set import ReferencePictures, ReferenceStatistics
 from ensir.truth_fit import TruthFit, truth_fit
-from ensir.usual import left_out, limit_of
+from ensir.usual import left_out, limit_of, times_the_limit
 
 SEVERAL = 5  # pictures: what one of them may be like evens out in so many
 ALIKE = 0.7  # correlation
@@ -36,29 +36,38 @@ def doubt(
     Of a sum over so many pictures, with the least `floor` among them where it is known. What lies
     as is usual among others of its kind (`is_usual`) is not called noisy: it may be all texture.
     """
+    found = _found(fit, pictures, floor, is_usual)
+    return None if found is None else f"In {whose} the ground truth {found[0]}: {found[1]}"
+
+
+def _found(
+    fit: TruthFit, pictures: int = 1, floor: float | None = None, is_usual: bool = False
+) -> tuple[str, str] | None:
+    """What is wrong with the truth, and what that may mean; as `doubt`."""
     brighter = BRIGHTER if pictures >= SEVERAL else BRIGHTER_ALONE
     least, noisy = (fit.floor, noise_of(1)) if floor is None else (floor, noise_of(pictures))
     if fit.alike < ALIKE:
         return (
-            f"In {whose} the ground truth hardly resembles the candidates (correlation "
-            f"{max(fit.alike, 0):.2f}): it may be another picture's; pair the files anew"
+            f"hardly resembles the candidates (correlation {fit.alike:z.2f})",
+            "it may be another picture's, or very noisy; pair the files anew",
         )
     if abs(fit.brighter) > brighter:
         return (
-            f"In {whose} the ground truth is {'brighter' if fit.brighter > 0 else 'darker'} than "
-            "the candidates nearly everywhere: its brightness or gamma may have been changed, or "
-            "it may be the degraded picture; look at a pair"
+            f"is {'brighter' if fit.brighter > 0 else 'darker'} than the candidates nearly "
+            "everywhere",
+            "its brightness or gamma may have been changed, or it may be the degraded picture; "
+            "look at a pair",
         )
     smoother = fit.smoother > SMOOTHER and fit.far > FAR and abs(fit.brighter) < AS_BRIGHT
     if pictures >= SEVERAL and smoother:
         return (
-            f"In {whose} the ground truth has less detail than the candidates: it may be blurred "
-            "or the degraded picture, or they hold noise; look at a pair"
+            "has less detail than the candidates",
+            "it may be blurred or the degraded picture, or they hold noise; look at a pair",
         )
     if least > noisy and not is_usual:
         return (
-            f"In {whose} the ground truth is {least:.1f} levels off even where the candidates "
-            "agree best: it may be noisy; use the truth as it was before"
+            f"is {least:.1f} levels off even where the candidates agree best",
+            "it may be noisy; use the truth as it was before",
         )
     return None
 
@@ -100,17 +109,21 @@ def doubts_of_sum(statistics: BinStatistics, pictures: int) -> tuple[str, ...]:
     return () if said is None else (said,)
 
 
-def doubtful(fits: dict[str, TruthFit]) -> tuple[str, ...]:
-    """The pictures, by name, whose truth is wrong by itself, or unlike that of all others."""
+def doubtful(fits: dict[str, TruthFit]) -> dict[str, str]:
+    """Why, by name of the pictures whose truth is wrong by itself, or unlike that of all others."""
     apart = [0.0] * len(fits)
     if len(fits) > 3:
         away = left_out(torch.stack([fit.values for fit in fits.values()]))
         apart = (away / limit_of(len(fits) - 1)).tolist()
-    return tuple(
-        name
-        for (name, fit), far in zip(fits.items(), apart, strict=True)
-        if far > UNLIKE or doubt(fit, "it", is_usual=len(fits) > 3 and far <= 1) is not None
-    )
+    reasons = {}
+    for (name, fit), far in zip(fits.items(), apart, strict=True):
+        found = _found(fit, is_usual=len(fits) > 3 and far <= 1)
+        if found is not None:
+            reasons[name] = f"its truth {found[0]}"
+        elif far > UNLIKE:
+            over = times_the_limit(far / UNLIKE)
+            reasons[name] = f"its truth lies otherwise to the candidates than the others'{over}"
+    return reasons
 
 
 def noise_of(pictures: int) -> float:

@@ -22,6 +22,9 @@ AGREE, DIFFER = 0.5, 0.1  # shares of the pixels: the half that agrees best, the
 BEST, ENOUGH = 0.1, 100  # the tenth that agrees best, in cells of so many pixels
 FINE = 32  # levels: pixels of wider bins agree and differ in one cell
 TWICE = 4.0  # an error up to twice the disagreement is no wonder
+# Levels squared. Contrast below two levels is mostly noise and an error below one mostly rounding:
+# neither says that a truth is another's, or brighter.
+CONTRAST, LEVEL = 4.0, 1.0
 
 # What the pictures of a set usually spread by, and numbers for `log` of what may be none.
 UNITS = {"far": 0.3, "even": 0.6, "smoother": 0.4, "brighter": 0.1, "by_level": 0.1}
@@ -35,9 +38,9 @@ class TruthFit:
     far: float  # error of averaging over the candidates' disagreement, both root mean squares
     even: float  # squared error a pixel where candidates agree over that where they differ; or NaN
     floor: float  # levels, the error beyond twice the disagreement where they agree best; or NaN
-    alike: float  # correlation of truth and average
+    alike: float  # correlation of truth and average, with two levels of contrast that they share
     smoother: float  # contrast the truth lacks: variance less covariance, in squared errors
-    brighter: float  # mean of truth - average, in root mean squared errors
+    brighter: float  # mean of truth - average, in root mean squared errors and a level
     by_level: float  # share of the squared error that follows from the level alone
 
     @property
@@ -103,11 +106,11 @@ def _moments(statistics: BinStatistics, loss: float) -> dict[str, float]:
     varies = float(variance.sum())
     covaries = float(covariance.sum())
     of_truth = within + 2 * covaries - varies
-    both = max(varies * of_truth, 0.0) ** 0.5
+    shared = CONTRAST * len(truth)
     return {
-        "alike": covaries / both if both else 1.0,
+        "alike": (covaries + shared) / ((varies + shared) * (max(of_truth, 0.0) + shared)) ** 0.5,
         "smoother": (varies - covaries) / within if within > 0 else 0.0,
-        "brighter": float((truth - average).mean()) / (error / len(truth)) ** 0.5 if error else 0.0,
+        "brighter": float((truth - average).mean()) / (error / len(truth) + LEVEL) ** 0.5,
     }
 
 

@@ -18,6 +18,9 @@ Units = Mapping[str, float | tuple[float, ...]]
 PRIOR = 4.0  # pictures that the prior covariance counts for
 MOST = 256  # pictures of a set that are looked at
 ROOM = 1.1  # over the farthest of the set's own, each left out of the others
+# Over the limit: what lies farther from the others is odd, and says nothing of what is usual. By
+# one picture of another task in 24 a wider set no longer warns of that task's others.
+ODD = 1.25
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,14 +51,23 @@ class Usual:
 def usual(pictures: Tensor, room: float = 1.0) -> Usual:
     """Of the pictures (J, D) of one set, J at least 1; of very many, some.
 
-    A picture may lie `room` times as far as is usual. None of three or more is unlike the others.
+    A picture may lie `room` times as far as is usual. Odd ones are left out; of the others none is
+    unlike them, where there are three.
     """
-    pictures = pictures[:: -(-len(pictures) // MOST)]
+    pictures = without_odd(pictures[:: -(-len(pictures) // MOST)], room)
     limit = room * limit_of(len(pictures))
     if len(pictures) > 2:
         limit = max(limit, ROOM * float(left_out(pictures).max()))
     mean, covariance = _moments(pictures)
     return Usual(mean, covariance, len(pictures), limit)
+
+
+def without_odd(pictures: Tensor, room: float = 1.0) -> Tensor:
+    """Those of the pictures (J, D) that lie near the others; all, where fewer than three do."""
+    if len(pictures) < 3:
+        return pictures
+    near = left_out(pictures) <= ODD * room * limit_of(len(pictures) - 1)
+    return pictures[near] if near.sum() >= 3 else pictures
 
 
 def left_out(pictures: Tensor) -> Tensor:
@@ -75,6 +87,11 @@ def limit_of(number: int) -> float:
     `benchmarks/doubts.py` says how often with limits from other sets.
     """
     return 2 + 0.6 / number
+
+
+def times_the_limit(distance: float) -> str:
+    """How far over the limit, in brackets; nothing where that is hardly over it."""
+    return f" ({distance:.1f} times the limit)" if distance >= 1.05 else ""
 
 
 def in_units(values: Mapping[str, Tensor], units: Units) -> Tensor:

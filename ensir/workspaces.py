@@ -161,7 +161,7 @@ def read_workspace(path: str | Path) -> Workspace:
         replace(comparison, notes=tuple(notes), warnings=tuple(warnings)),
         settings,
         _difference(comparison, pictures[FUSED]),
-        None if header.get("look") is None else read_look(header["look"]),
+        _look(header.get("look"), name),
     )
 
 
@@ -294,6 +294,13 @@ def _reference(member: ZipMember | None, sha256: object, name: str) -> Reference
     if isinstance(reference, ReferenceStatistics) and sha256 is not None:
         return replace(reference, file_sha256=str(sha256))
     return reference
+
+
+def _look(values: object, name: str) -> Look | None:
+    try:
+        return None if values is None else read_look(values)
+    except InputError:  # says what to do while saving
+        raise damaged(name, "how its panels are looked into cannot be read") from None
 
 
 def _statistics_sha256(comparison: Comparison) -> str | None:

@@ -28,7 +28,7 @@ from tests.fuzz.cases import assert_sentence, strikes
 ROOT = Path(__file__).resolve().parents[1]
 KILLS = strikes(10, 200)
 DAMAGES = strikes(40, 200)
-FILLED = strikes(6, 40)
+FILLED = strikes(3, 40)
 PICTURES = 4
 # Forks, so that a kill costs no start of Python. Each kind of fault returns how often it struck.
 PROGRAM = """
@@ -250,8 +250,8 @@ for turn in range(int(sys.argv[1])):
     resource.setrlimit(resource.RLIMIT_AS, (memory() + room, hardest))
     said = fuse(large)
     resource.setrlimit(resource.RLIMIT_AS, (hardest, hardest))
-    began = time.monotonic()
-    print(json.dumps([said, fuse(small), time.monotonic() - began]))
+    began = time.process_time()
+    print(json.dumps([said, fuse(small), time.process_time() - began]))
     worker.close()
 """
 

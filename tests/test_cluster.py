@@ -1,9 +1,11 @@
 """Workers are processes of this machine, started once for all tests: that takes some seconds."""
 
+import gc
 import os
 import pickle
 import signal
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,6 +47,7 @@ def reference_set(tmp_path_factory: pytest.TempPathFactory) -> ReferenceSet:
 def client() -> Iterator["Client"]:
     with connected(None, workers=2) as client:
         yield client
+    gc.collect()  # while warnings of what Dask leaves are not errors
 
 
 @pytest.fixture(scope="module")
@@ -69,9 +72,17 @@ def test_a_killed_worker_costs_no_picture_and_changes_no_bit(
     assert statistics_bytes(together) == alone
 
 
-def on_one(client: "Client", change: Callable[[], object]) -> None:
-    """Changes one of the workers. Functions within functions go there as they are."""
-    client.run(change, workers=sorted(client.scheduler_info()["workers"])[:1])
+@contextmanager
+def on_one(
+    client: "Client", change: Callable[[], object], undo: Callable[[], object]
+) -> Iterator[None]:
+    """One of the workers is changed meanwhile. Functions within functions go there as they are."""
+    worker = sorted(client.scheduler_info()["workers"])[:1]
+    client.run(change, workers=worker)
+    try:
+        yield
+    finally:
+        client.run(undo, workers=worker)
 
 
 def test_a_slow_worker_changes_no_bit(
@@ -93,11 +104,8 @@ def test_a_slow_worker_changes_no_bit(
 
         cluster.gather_statistics = cluster.sums_at_full_speed
 
-    on_one(client, slow)
-    try:
+    with on_one(client, slow, as_before):
         assert statistics_bytes(gather_on(client, reference_set, 16)) == alone
-    finally:
-        on_one(client, as_before)
 
 
 def test_a_worker_whose_clock_is_a_day_ahead_changes_no_bit(
@@ -113,11 +121,8 @@ def test_a_worker_whose_clock_is_a_day_ahead_changes_no_bit(
             if vars(module).get("time") is clock:
                 module.time = lambda: clock() + seconds
 
-    on_one(client, lambda: move(86_400))
-    try:
+    with on_one(client, lambda: move(86_400), lambda: move(-86_400)):
         assert statistics_bytes(gather_on(client, reference_set, 16)) == alone
-    finally:
-        on_one(client, lambda: move(-86_400))
 
 
 def test_sums_that_two_workers_have_count_once(
@@ -178,6 +183,22 @@ def test_pictures_that_do_not_fit_are_said_as_on_one_machine(
 def test_a_stop_is_heard_between_two_tasks(client: "Client", reference_set: ReferenceSet) -> None:
     with pytest.raises(Cancelled):
         gather_on(client, reference_set, 16, cancelled=lambda: True)
+
+
+@pytest.mark.parametrize("fault", ["lost", "closed"])
+def test_a_scheduler_that_is_gone_in_the_middle_of_work_is_a_sentence(
+    client: "Client", reference_set: ReferenceSet, fault: str
+) -> None:
+    with connected(client.scheduler.address, workers=0) as other:
+
+        def strike(done: int, total: int) -> None:
+            if fault == "closed":
+                other.close()
+            else:  # to the client it is the same whether the scheduler dies or the line does
+                other.loop.add_callback(other.scheduler_comm.abort)
+
+        with pytest.raises(InputError, match=r"^the Dask scheduler is gone: start it anew"):
+            gather_on(other, reference_set, 16, strike)
 
 
 def test_a_scheduler_that_is_not_there_is_a_sentence() -> None:

@@ -104,10 +104,17 @@ def test_of_two_pictures_the_influence_is_unknown() -> None:
 
 
 def test_a_picture_whose_candidates_are_of_another_kind_is_named() -> None:
-    usual, odd = made(range(6), noise=3), made(range(6, 7), noise=3, bias=60)
+    usual, odd = made(range(6), noise=3), made(range(6, 7), noise=3, bias=20)
     found = influences(with_pictures(usual, odd), SQUARES, 32)
     unlike = [one.picture for one in found if "unlike the others'" in str(one.outlier)]
     assert unlike == ["6"]
+
+
+def test_of_a_picture_that_is_odd_in_both_the_truth_is_said() -> None:
+    """All candidates are brighter than the truth, each by its own constant."""
+    usual, odd = made(range(6), noise=3), made(range(6, 7), noise=3, bias=60)
+    found = influences(with_pictures(usual, odd), SQUARES, 32)[6]
+    assert str(found.outlier).startswith("its truth is darker than the candidates")
 
 
 def test_a_picture_that_the_others_lose_by_is_named() -> None:
@@ -148,4 +155,4 @@ def test_a_picture_with_the_wrong_truth_is_named_and_the_shared_ones_are_not(sha
         ),
     )
     found = influences(mixed, SQUARES, 32)
-    assert "its truth is" in str(found[1].outlier)
+    assert str(found[1].outlier).startswith("its truth hardly resembles the candidates")

@@ -42,5 +42,5 @@ def test_all_layers_that_are_shown_are_named() -> None:
     ],
 )
 def test_what_no_viewer_says_is_refused(values: object) -> None:
-    with pytest.raises(InputError, match="not how panels are looked into"):
+    with pytest.raises(InputError, match="not how panels are looked into: reload the page"):
         read_look(values)

@@ -196,6 +196,12 @@ def test_pictures_kept_apart_are_chosen_by_candidate_as_their_sum_is() -> None:
     assert torch.equal(chosen.total.statistics.histogram, expected.statistics.histogram)
 
 
+def test_pictures_seen_by_all_candidates_are_the_same_object() -> None:
+    pictures = ReferencePictures(("1", "2"), (statistics(1), statistics(2)))
+    assert pictures.of_candidates(["A", "B", "C"]) is pictures
+    assert pictures.of_candidates(["A", "B"]) is not pictures
+
+
 @pytest.mark.parametrize("names", [(), ("1", "2")])
 def test_pictures_kept_apart_have_a_name_each(names: tuple[str, ...]) -> None:
     with pytest.raises(InputError, match=r"at least one picture, and a name for each"):

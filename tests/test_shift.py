@@ -94,6 +94,14 @@ def test_a_truth_degraded_on_purpose_is_found_out(shared: Path, task: str) -> No
     assert any("In the reference set" in said for said in of_reference.warnings)
 
 
+def test_a_truth_is_looked_at_in_the_bins_of_the_reference_set() -> None:
+    """Its limits were found there; in the wider ones of the table it has no floor."""
+    candidates, truth = make_pictures(1, 3, height=60, width=60)
+    wide, narrow = (gather_statistics(candidates, truth, Bins(width, 3)) for width in (64, 16))
+    found = shift(wide, has_truth=True, in_reference_bins=narrow)
+    assert found.truth == truth_fit(narrow)
+
+
 def test_candidates_that_agree_everywhere_are_no_error(sample: tuple[Tensor, Tensor]) -> None:
     candidates, truth = sample
     alike = gather_statistics(candidates[:1].repeat(3, 1, 1, 1), truth, Bins(32, 3))

@@ -91,22 +91,24 @@ def test_one_picture_of_a_wrong_truth_is_named(
     "file", sorted(SAMPLES.glob("*.pictures.safetensors")), ids=lambda f: f.name
 )
 def test_no_sample_is_doubted_and_another_truth_is(file: Path) -> None:
-    pictures = read_pictures(file)
+    pictures = coarser(read_pictures(file), 32)
     for width in (32, 256):
         assert doubts(coarser(pictures, width)) == ()
-    total = coarser(pictures, 32).total.statistics
+    total = pictures.total.statistics
     level = torch.full_like(total.histogram[:, 2], 128)
     # Rows of one cell need not be joined for sums over them.
     histogram = torch.stack([*total.histogram.T[:2], level, total.histogram[:, 3]], dim=1)
     grey = replace(total, truth_products=128 * total.sums, histogram=histogram)
     found = truth_fit(grey)
-    assert found is not None and doubt(found, "it") is not None
+    assert found is not None and "hardly resembles" in str(doubt(found, "it"))
 
 
 @pytest.mark.parametrize(
     ("found", "said"),
     [
         (replace(RIGHT, alike=0.3), "correlation 0.30"),
+        (replace(RIGHT, alike=-0.37), "correlation -0.37"),
+        (replace(RIGHT, alike=0.3, floor=25.0), "or very noisy"),
         (replace(RIGHT, brighter=-0.9), "darker"),
         (replace(RIGHT, floor=15.0), "15.0 levels off"),
         (replace(RIGHT, smoother=1.2), "less detail"),
@@ -141,11 +143,40 @@ def test_of_the_sum_of_pictures_the_same_is_said_with_more_room_for_noise(
     assert doubts(gathered(pixels, noisy, range(5)).total) == ()
 
 
+def test_the_benchmark_says_what_it_needs(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    from benchmarks.doubts import main
+
+    for given, said in (
+        (["one"], "two sets or more: limits come from the others"),
+        (["one", "two", "--photos", str(tmp_path)], "needs 12 files *.jpg or more; got 0"),
+    ):
+        monkeypatch.setattr("sys.argv", ["doubts.py", *given])
+        with pytest.raises(SystemExit):
+            main()
+        assert said in capsys.readouterr().err
+
+
 def test_what_is_not_known_is_not_doubted() -> None:
     assert doubt(replace(RIGHT, floor=float("nan"), even=float("nan")), "it", 24) is None
 
 
 def test_the_picture_unlike_all_others_is_found() -> None:
     fits = {str(place): replace(RIGHT, far=2 + place / 10) for place in range(8)}
-    assert doubtful(fits) == ()
-    assert doubtful({**fits, "odd": replace(RIGHT, far=40.0, even=4.0)}) == ("odd",)
+    assert doubtful(fits) == {}
+    (said,) = doubtful({**fits, "odd": replace(RIGHT, far=40.0, even=4.0)}).items()
+    assert said[0] == "odd" and said[1].startswith("its truth lies otherwise to the candidates")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (replace(RIGHT, alike=0.3), "its truth hardly resembles the candidates (correlation 0.30)"),
+        (replace(RIGHT, brighter=0.9), "its truth is brighter than the candidates nearly"),
+        (replace(RIGHT, floor=20.0, even=4.0), "its truth is 20.0 levels off even where"),
+    ],
+)
+def test_the_reason_said_is_the_reason(wrong: TruthFit, said: str) -> None:
+    found = doubtful({"right": RIGHT, "wrong": wrong})
+    assert found.keys() == {"wrong"} and found["wrong"].startswith(said)

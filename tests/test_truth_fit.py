@@ -31,11 +31,13 @@ def test_what_is_said_is_what_the_pixels_say() -> None:
     even = loss.flatten()[order[:half]].mean() / loss.flatten()[order[tenth:]].mean()
     assert found.even == pytest.approx(float(even), rel=0.2)  # cells, not pixels, are sorted
     a, y = (one - one.mean(-1, keepdim=True) for one in (average, target))
-    alike = (a * y).sum() / (a.square().sum() * y.square().sum()).sqrt()
+    # Two levels of contrast in each of the 3 channels are shared.
+    (ay, aa, yy) = ((one * other).mean(-1).sum() + 4 * 3 for one, other in ((a, y), (a, a), (y, y)))
+    alike = ay / (aa * yy).sqrt()
     assert found.alike == pytest.approx(float(alike), rel=1e-9)
     smoother = (a.square().sum() - (a * y).sum()) / (y - a).square().sum()
     assert found.smoother == pytest.approx(float(smoother), rel=1e-6)
-    brighter = (target - average).mean() / loss.mean().sqrt()
+    brighter = (target - average).mean() / (loss.mean() + 1).sqrt()  # a level squared
     assert found.brighter == pytest.approx(float(brighter), rel=1e-9)
 
 
@@ -59,6 +61,32 @@ def test_a_truth_with_half_the_contrast_is_smoother() -> None:
     candidates, truth = make_pictures(3, 3, noise=3)
     assert fit_of(candidates, truth // 2).smoother > 0.9
     assert abs(fit_of(candidates, truth).smoother) < 0.9
+
+
+@pytest.mark.parametrize("level", [6.0, 120.0])
+def test_the_noise_of_a_flat_picture_is_no_other_picture(level: float) -> None:
+    """Candidates and truth have noise of their own, of less than a level."""
+    random = torch.Generator().manual_seed(1)
+    pictures = level + 0.6 * torch.randn(4, 3, 40, 40, generator=random)
+    levels = pictures.round().to(torch.uint8)
+    assert fit_of(levels[:3], levels[3], 16).alike > 0.9
+
+
+def test_a_flat_truth_is_unlike_a_picture_and_the_other_way_round() -> None:
+    candidates, truth = make_pictures(3, 3, noise=3)
+    assert abs(fit_of(candidates, torch.full_like(truth, 128), 16).alike) < 0.1
+    flat = torch.full_like(candidates, 128)
+    flat[0] += 2
+    assert abs(fit_of(flat, truth, 16).alike) < 0.1
+
+
+def test_a_truth_that_is_a_level_off_is_hardly_brighter() -> None:
+    truth = make_pictures(3, 1)[1].clamp(2, 250)
+    random = torch.Generator().manual_seed(1)
+    noise = 0.4 * torch.randn(3, *truth.shape, generator=random)
+    candidates = (truth + noise).round().to(torch.uint8)
+    assert 0.6 < fit_of(candidates, truth + 1, 16).brighter < 0.75
+    assert fit_of(candidates, truth + 4, 16).brighter > 0.9
 
 
 def test_candidates_that_are_alike_say_nothing() -> None:

@@ -3,7 +3,17 @@
 import pytest
 import torch
 
-from ensir.usual import PRIOR, ROOM, Usual, in_units, left_out, limit_of, usual
+from ensir.usual import (
+    PRIOR,
+    ROOM,
+    Usual,
+    in_units,
+    left_out,
+    limit_of,
+    times_the_limit,
+    usual,
+    without_odd,
+)
 
 
 def drawn(number: int, seed: int = 0) -> torch.Tensor:
@@ -35,13 +45,32 @@ def test_a_picture_left_out_lies_as_far_as_from_the_others_alone() -> None:
         assert others.distance(pictures[place]) * others.limit == pytest.approx(far, rel=1e-9)
 
 
-def test_no_picture_of_a_set_is_unlike_the_others() -> None:
+def test_a_picture_that_lies_far_from_the_others_widens_the_limit() -> None:
     pictures = drawn(8)
-    pictures[3] += 20
+    pictures[3] *= 2
     found = usual(pictures)
+    assert found.number == 8
     assert found.limit == pytest.approx(ROOM * float(left_out(pictures).max()))
     assert found.limit > limit_of(8)
     assert usual(drawn(8)).limit == limit_of(8)
+
+
+def test_an_odd_picture_says_nothing_of_what_is_usual() -> None:
+    pictures = drawn(8)
+    pictures[3] += 20
+    found, others = usual(pictures), usual(torch.cat([pictures[:3], pictures[4:]]))
+    assert found.number == 7 and found.limit == others.limit
+    assert torch.equal(found.mean, others.mean)
+    assert torch.equal(found.covariance, others.covariance)
+    assert found.distance(pictures[3]) > 1
+    assert usual(pictures, room=10).number == 8  # where so much is usual it is not odd
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_of_few_pictures_none_is_odd(number: int) -> None:
+    pictures = drawn(number)
+    pictures[0] += 20
+    assert torch.equal(without_odd(pictures), pictures)
 
 
 def test_room_makes_the_limit_wider() -> None:
@@ -58,6 +87,11 @@ def test_the_group_that_lies_farthest_is_named() -> None:
     row = torch.tensor([3.0, 0.0, 4.0], dtype=torch.float64)
     assert found.farthest(row, ("a", "b", "b")) == "a"  # 3 against the root of 16 / 2
     assert found.farthest(row, ("a", "a", "b")) == "b"
+
+
+def test_how_far_over_the_limit_is_left_out_where_it_is_hardly() -> None:
+    assert times_the_limit(1.04) == ""
+    assert times_the_limit(1.06) == " (1.1 times the limit)"
 
 
 def test_units_stand_under_their_numbers() -> None:

@@ -289,6 +289,7 @@ def test_how_the_viewer_is_looked_into_comes_back(tmp_path: Path) -> None:
 
 
 SMALL = encode_png(CANDIDATES[0, :, :9, :9])
+UNFIT_LOOK = r"^workspace\.zip is damaged: how its panels are looked into cannot be read"
 HOSTILE: dict[str, tuple[Change, str]] = {
     "no header": (lambda members, header: members.pop(HEADER), "is not a workspace"),
     "another header": (set_header(b'{"format": "zip of mine"}'), "is not a workspace"),
@@ -303,10 +304,10 @@ HOSTILE: dict[str, tuple[Change, str]] = {
     "infinity": (put_setting("x", math.inf), "its header cannot be read"),
     "a switch for a number": (put_setting("x", True), "a pixel has whole numbers"),
     "a negative number": (put_setting("y", -1), "a pixel has whole numbers"),
-    "no look": (put(look=[1]), "not how panels are looked into"),
+    "no look": (put(look=[1]), UNFIT_LOOK),
     "a look from nowhere": (
         put(look={"panels": [{"name": "fused", "wipe": None, "share": 2}], "place": None}),
-        "not how panels are looked into",
+        UNFIT_LOOK,
     ),
     "no settings": (put(settings=None), "settings have the names"),
     "one setting more": (put_setting("admin", True), "settings have the names"),

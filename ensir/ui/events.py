@@ -210,7 +210,7 @@ def on_settled(
         return again
     view = View(*weights_and_view[6:])
     is_new = isinstance(again, tuple)
-    outputs = again[:-1] if is_new else fused_outputs(ran.comparison, None, view)
+    outputs: Any = again[:-1] if is_new else fused_outputs(ran.comparison, None, view)
     return *outputs, views.candidate_items(outputs[0])
 
 
