@@ -5,6 +5,8 @@ client sent, files as dictionaries, so everything is checked here.
 """
 # No postponed annotations in this module: Gradio reads that of a result as it stands.
 
+import functools
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -185,7 +187,19 @@ def _lookup_table(
         raise InputError(f"bin_width is a whole number from 1 to {LEVELS}, got {_said(bin_width)}")
     if not isinstance(method, str) or method not in METHODS:
         raise InputError(f"method is {' or '.join(METHODS)}, got {_said(method)}")
-    source, file = (SAMPLE, None) if table is None else (FILE, str(_file(table)))
+    if table is None:
+        return _sample_table(tuple(names), bin_width, method)
+    return _table_of(FILE, names, bin_width, method, str(_file(table)))
+
+
+@functools.lru_cache(maxsize=16)  # most who ask without a table of their own ask for the same
+def _sample_table(names: tuple[str, ...], bin_width: int, method: str) -> LookupTable:
+    return _table_of(SAMPLE, names, bin_width, method)
+
+
+def _table_of(
+    source: str, names: Sequence[str], bin_width: int, method: str, file: str | None = None
+) -> LookupTable:
     nothing = dict.fromkeys(names, torch.empty(0))  # statistics and tables go by the names alone
     reference, _ = reference_for(source, nothing, None, file, bin_width)
     if reference is None:

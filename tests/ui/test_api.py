@@ -26,7 +26,7 @@ from ensir.published_tables import published_bytes
 from ensir.restorers import restore_with
 from ensir.summaries import about_table
 from ensir.table_files import read_table, table_bytes, write_table
-from ensir.ui import launch
+from ensir.ui import api, launch
 from ensir.ui.inputs import FOREIGN
 from ensir.ui.reference import sample_statistics, sample_words
 from tests.conftest import make_pictures, make_statistics
@@ -503,3 +503,9 @@ def test_uploads_that_cannot_be_used_are_named_without_their_folder(
 def test_the_client_raises_the_sentence(client: Client) -> None:
     with pytest.raises(AppError, match="two or more"):
         client.predict(["bilateral"], api_name="/table_info")
+
+
+def test_a_table_of_the_samples_is_fitted_once() -> None:
+    first, again = (api._lookup_table(["bilateral", "median"], 77, "em", None) for _ in range(2))
+    assert first is again
+    assert api._lookup_table(["median", "bilateral"], 77, "em", None) is not first
