@@ -194,7 +194,7 @@ def on_settled(
     comparison: Comparison,
     inputs: int,
     fused_inputs: int,
-    ran: Ran,
+    ran: Ran | None,
     *weights_and_view: Any,  # noqa: ANN401
 ) -> object:
     """After a run: takes the weights that were chosen while it went on.
@@ -202,6 +202,8 @@ def on_settled(
     New input waits for the button; other weights are those of the result at once. What was fused
     of the candidates before, and came after the run, gives way to it.
     """
+    if ran is None:
+        return gr.skip()
     is_shown = _is_of_same_candidates(comparison, ran.comparison)
     if is_shown and ran.weights == Weights(*weights_and_view[:6]):
         return gr.skip()
