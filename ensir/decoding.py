@@ -20,13 +20,18 @@ from PIL.ImageFile import ImageFile
 
 from ensir.errors import InputError
 from ensir.limits import LONGEST_SIDE, MOST_SCANS
-from ensir.picture_formats import FORMATS, PictureFormat, declared_size, has_16_bit_colour
+from ensir.picture_formats import (
+    FORMATS,
+    PNG_BEGINS,
+    PictureFormat,
+    declared_size,
+    has_16_bit_colour,
+)
 
 Planes = NDArray[Any]  # of uint8 or uint16
 
 TOO_LARGE = "does not fit into memory: make it smaller"
 START_OF_SCAN = b"\xff\xda"  # a marker of JPEG
-PNG_BEGINS = b"\x89PNG\r\n\x1a\n"
 CHUNK, CHECKSUM_BYTES = struct.Struct(">I4s"), 4  # of PNG: its length and name, and what follows
 
 # How Pillow turns what it stores into red, green and blue.

@@ -23,6 +23,7 @@ WIDTH_TAG, HEIGHT_TAG, BITS_PER_SAMPLE = 256, 257, 258  # of TIFF
 BIG_TIFF = 43  # its version
 TIFF_BYTES = {3: 2, 4: 4}  # of a number, by its type
 OS2_HEADER_BYTES = 12
+PNG_BEGINS = b"\x89PNG\r\n\x1a\n"
 # Segments of a JPEG before its frame, entries of a TIFF's directory: pictures have tens. The app
 # itself, not its decoder, reads these, of thousands of files.
 MOST_PARTS = 1_000
@@ -46,7 +47,7 @@ FORMATS = (
     PictureFormat(
         name="PNG",
         endings=(".png",),
-        begins=lambda data: data.startswith(b"\x89PNG\r\n\x1a\n"),
+        begins=lambda data: data.startswith(PNG_BEGINS),
         open=PngImageFile,
         is_whole=lambda data: b"IEND" in data,
     ),
