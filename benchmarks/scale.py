@@ -170,12 +170,12 @@ def killed_worker(folders: Folders) -> None:
 
 
 def noted(
-    gather: Callable[..., ReferenceStatistics], notes: Path, part: ReferenceSet, bin_width: int
+    gather: Callable[..., ReferenceStatistics], notes: Path, part: ReferenceSet, **asked: object
 ) -> ReferenceStatistics:
     """Notes which pictures a worker begins with."""
     with notes.open("a") as file:
         file.write("".join(f"{name}\n" for name in part.names))
-    return gather(part, bin_width=bin_width)
+    return gather(part, **asked)
 
 
 def killed_fit(folders: Folders) -> None:
