@@ -16,7 +16,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 from pathlib import Path
 
@@ -27,9 +27,9 @@ from torch import Tensor
 from ensir.degradations import gaussian_noise
 from ensir.degradations.compression import jpeg
 from ensir.disagreement import disagreement
-from ensir.ensemble.bin_statistics import gather_statistics
 from ensir.ensemble.bins import Bins
 from ensir.fitting import fit_statistics
+from ensir.gathering import statistics_of_picture
 from ensir.images import read_image
 from ensir.league.running import candidate_folders
 from ensir.living_reference import without
@@ -39,15 +39,23 @@ from ensir.restorers.registry import small_networks
 from ensir.shift import shift
 from ensir.tasks import TASKS
 from ensir.tolerance import tolerance_of
-from ensir.truth_doubts import AS_BRIGHT, FAR, doubts, noise_of
+from ensir.truth_doubts import AS_BRIGHT, FAR, doubts, noise_of, typical
 from ensir.truth_fit import TruthFit, truth_fit
 from ensir.usual import ROOM, left_out, limit_of, usual, without_odd
 
 WIDTH = 16
 PHOTOS = 12
 MOST = 0.98  # of the pictures left out of other sets lie within the limits that these give
-# What shows a measure of the truth that its limit lies between this and a right truth.
+# What shows a measure of the truth that its limit lies between this and a right truth: of sums,
 SHOWS = {"unlike": "another's", "brighter": "gamma 1.2", "noise": "noise 10", "smoother": "blur 1"}
+# and of pixels beside each other.
+SHOWS_IN_DETAIL = {
+    **{key: SHOWS[key] for key in ("unlike", "brighter")},
+    "displaced": "displaced 0.5",
+    "blocks": "JPEG 50",
+    "soft": "blur 1",
+    "noise": "noise 5",
+}
 
 
 def blurred(truth: Tensor, sigma: float) -> Tensor:
@@ -56,6 +64,10 @@ def blurred(truth: Tensor, sigma: float) -> Tensor:
     planes = np.ascontiguousarray(truth.permute(1, 2, 0).numpy())
     soft = cv2.GaussianBlur(planes, (0, 0), sigma, borderType=cv2.BORDER_REFLECT)
     return torch.from_numpy(np.ascontiguousarray(soft.transpose(2, 0, 1)))
+
+
+def half_displaced(truth: Tensor) -> Tensor:
+    return ((truth.int() + truth.roll(1, 2).int() + 1) // 2).to(torch.uint8)
 
 
 def brighter(truth: Tensor, gamma: float) -> Tensor:
@@ -72,6 +84,7 @@ DEGRADED: dict[str, Callable[[Tensor, int], Tensor]] = {
     "JPEG 20": lambda truth, seed: jpeg(truth, 20),
     "blur 1": lambda truth, seed: blurred(truth, 1),
     "blur 2": lambda truth, seed: blurred(truth, 2),
+    "displaced 0.5": lambda truth, seed: half_displaced(truth),
     "displaced 1": lambda truth, seed: truth.roll(1, 2),
     "displaced 2": lambda truth, seed: truth.roll(2, 2),
     "gamma 1.2": lambda truth, seed: brighter(truth, 1.2),
@@ -98,6 +111,15 @@ class Tried:
         ]
         return ReferencePictures(self.right.names, tuple(parts))
 
+    @property
+    def of_sums(self) -> Tried:
+        """As a file of sums has it: how pixels lie beside each other is forgotten."""
+        by_kind = {
+            kind: replace(one, parts=tuple(replace(part, details=()) for part in one.parts))
+            for kind, one in self.by_kind.items()
+        }
+        return replace(self, by_kind=by_kind)
+
 
 def main() -> int:
     parser = argparse.ArgumentParser(
@@ -114,8 +136,11 @@ def main() -> int:
         if given.photos is not None and not folder.exists():
             make(folder, given.photos)
     tried = [gathered(folder) for folder in given.sets]
-    for line in (*of_other_tasks(tried), "", *of_truths(tried)):
-        print(line, flush=True)
+    of_sums = [one.of_sums for one in tried]
+    for lines in (of_other_tasks(tried), of_truths(tried), of_truths(of_sums, ", of sums")):
+        for line in lines:
+            print(line, flush=True)
+        print()
     return 0
 
 
@@ -141,8 +166,8 @@ def gathered(folder: Path) -> Tried:
                 target = of_size(truths[(place + 1) % len(truths)], truth)
             else:
                 target = DEGRADED[kind](truth, place)
-            sums = gather_statistics(candidates, target, Bins(WIDTH, len(names)))
-            parts.append(ReferenceStatistics(sums, names, (folder.name,), 1))
+            bins = Bins(WIDTH, len(names))
+            parts.append(statistics_of_picture(candidates, target, names, folder.name, bins))
         by_kind[kind] = ReferencePictures(reference.names, tuple(parts))
     return Tried(f"{folder.parent.name}/{folder.name}", by_kind)
 
@@ -198,7 +223,10 @@ class Calibrated:
 
     def warns(self, part: ReferenceStatistics, has_truth: bool = False) -> bool:
         picture = part.statistics
-        found = shift(picture, self.table, self.total, self.tolerance, has_truth=has_truth)
+        detail = next(iter(part.details), None)
+        found = shift(
+            picture, self.table, self.total, self.tolerance, has_truth=has_truth, detail=detail
+        )
         return bool(found.warnings)
 
 
@@ -207,9 +235,9 @@ def warned_left_out(pictures: ReferencePictures, place: int) -> bool:
     return Calibrated(others).warns(pictures.parts[place], has_truth=True)
 
 
-def of_truths(tried: Sequence[Tried]) -> Iterator[str]:
+def of_truths(tried: Sequence[Tried], known: str = "") -> Iterator[str]:
     """What is said of sets by themselves, with the truth of some of their pictures degraded."""
-    yield "| truth | one picture | half | all | all, by limits of other sets | pictures |"
+    yield f"| truth{known} | one picture | half | all | all, by limits of other sets | pictures |"
     yield "| --- | ---: | ---: | ---: | ---: | ---: |"
     limits = {one.name: limits_by([two for two in tried if two is not one]) for one in tried}
     tables = {one.name: Calibrated(one.right) for one in tried}
@@ -237,23 +265,29 @@ def of_truths(tried: Sequence[Tried]) -> Iterator[str]:
 def measures(pictures: ReferencePictures) -> dict[str, float]:
     """What a set is doubted by, as numbers of which large ones speak against it."""
     total = truth_fit(pictures.total.statistics)
+    assert total is not None
+    level = {"unlike": 1 - total.alike, "brighter": abs(total.brighter)}
+    detail = typical(pictures.total.details)
+    if detail is not None:
+        return {
+            **level,
+            "displaced": detail.displaced,
+            "blocks": detail.blocks,
+            "soft": 1 / detail.sharp,
+            "noise": detail.noise,
+        }
     fits = [truth_fit(part.statistics) for part in pictures.parts]
     known: list[TruthFit] = [fit for fit in fits if fit is not None]
-    assert total is not None
     noise = min(fit.floor for fit in known) / noise_of(len(known))
     sure = abs(total.brighter) < AS_BRIGHT and total.far > FAR
-    return {
-        "unlike": 1 - total.alike,
-        "brighter": abs(total.brighter),
-        "noise": noise,
-        "smoother": total.smoother if sure else 0.0,
-    }
+    return {**level, "noise": noise, "smoother": total.smoother if sure else 0.0}
 
 
 def limits_by(tried: Sequence[Tried]) -> dict[str, float]:
     """Half way, in the logarithm, from right truths to those degraded, of these sets."""
     limits = {}
-    for key, kind in SHOWS.items():
+    in_detail = bool(tried[0].right.total.details)
+    for key, kind in (SHOWS_IN_DETAIL if in_detail else SHOWS).items():
         right = max(measures(one.right)[key] for one in tried)
         wrong = min(
             (found for one in tried if (found := measures(one.by_kind[kind])[key]) > right),

@@ -14,9 +14,9 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from ensir import __version__
-from ensir.ensemble.bin_statistics import gather_statistics
 from ensir.ensemble.bins import Bins
 from ensir.errors import Cancelled, InputError
+from ensir.gathering import statistics_of_picture
 from ensir.progress import IsCancelled, OnProgress
 from ensir.reference_set import ReferenceSet, ReferenceStatistics
 
@@ -125,9 +125,7 @@ def _gathered(part: ReferenceSet, bin_width: int, version: str) -> ReferenceStat
     torch.set_num_threads(1)  # the other cores have workers of their own
     bins = Bins(bin_width, len(part.candidate_names))
     gathered = (
-        ReferenceStatistics(
-            gather_statistics(*part[place], bins), part.candidate_names, (part.name,), 1
-        )
+        statistics_of_picture(*part[place], part.candidate_names, part.name, bins)
         for place in range(len(part))
     )
     total = next(gathered)

@@ -8,6 +8,8 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
+from torch import Tensor
+
 from ensir.automatic import NARROWEST
 from ensir.ensemble.bin_statistics import gather_statistics
 from ensir.ensemble.bins import Bins
@@ -18,6 +20,7 @@ from ensir.progress import IsCancelled, OnProgress
 from ensir.read_ahead import read_ahead
 from ensir.reference_set import ReferencePictures, ReferenceSet, ReferenceStatistics
 from ensir.statistics_files import read_statistics, write_statistics
+from ensir.truth_detail import truth_detail
 
 SAVE_EVERY = 10.0  # seconds: what a kill costs at most, besides the picture at work
 
@@ -79,6 +82,25 @@ def gather_pictures(
     return ReferencePictures(reference_set.names, tuple(kept))
 
 
+def statistics_of_picture(
+    candidates: Tensor,
+    truth: Tensor,
+    names: tuple[str, ...],
+    reference_set: str,
+    bins: Bins,
+    device: str = "cpu",
+) -> ReferenceStatistics:
+    """What is kept of one picture: candidates (M, C, H, W) and truth (C, H, W), uint8."""
+    detail = truth_detail(candidates, truth)
+    return ReferenceStatistics(
+        gather_statistics(candidates.to(device), truth.to(device), bins),
+        names,
+        (reference_set,),
+        pictures=1,
+        details=() if detail is None else (detail,),
+    )
+
+
 def _parts(
     reference_set: ReferenceSet,
     bin_width: int,
@@ -94,8 +116,7 @@ def _parts(
         for done, (candidates, truth) in enumerate(pictures, start=begun + 1):
             if cancelled is not None and cancelled():
                 raise Cancelled
-            one = gather_statistics(candidates.to(device), truth.to(device), bins)
-            yield ReferenceStatistics(one, names, (reference_set.name,), 1)
+            yield statistics_of_picture(candidates, truth, names, reference_set.name, bins, device)
             if on_progress is not None:
                 on_progress(done, len(reference_set))
 

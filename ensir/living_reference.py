@@ -19,7 +19,7 @@ from ensir.held_out import leave_one_out
 from ensir.methods import Choices
 from ensir.progress import OnProgress
 from ensir.reference_set import ReferencePictures
-from ensir.truth_doubts import doubtful
+from ensir.truth_doubts import details_of, doubtful
 from ensir.truth_fit import truth_fit
 from ensir.usual import left_out, limit_of, usual
 
@@ -129,7 +129,7 @@ def _outliers(pictures: ReferencePictures) -> dict[str, str]:
         if (fit := truth_fit(part.statistics)) is not None
     }
     unlike = _unlike(pictures) if len(pictures.names) > 3 else {}
-    return unlike | doubtful(fits)
+    return unlike | doubtful(fits, details_of(pictures))
 
 
 def _unlike(pictures: ReferencePictures) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, reduce
@@ -16,6 +17,7 @@ from ensir.errors import InputError
 from ensir.files import digest, is_name, shown_name
 from ensir.images import Stored, read_image
 from ensir.picture_folders import name_of_set, picture_folders
+from ensir.truth_detail import TruthDetail
 from ensir.zip_members import ZipMember
 
 # Folders, as the released reference sets call them: the truth, and what the models were given.
@@ -133,6 +135,8 @@ class ReferenceStatistics:
     reference_sets: tuple[str, ...]  # names, sorted, each once
     pictures: int
     file_sha256: str | None = None  # of the file they were read from, kept by what is fitted
+    # How truths lie to their candidates, pixel beside pixel: of pictures that were at hand, rising.
+    details: tuple[TruthDetail, ...] = ()
 
     def __add__(self, other: ReferenceStatistics) -> ReferenceStatistics:
         self._check_same(other)
@@ -141,6 +145,7 @@ class ReferenceStatistics:
             self.candidate_names,
             tuple(sorted({*self.reference_sets, *other.reference_sets})),
             self.pictures + other.pictures,
+            details=tuple(sorted(self.details + other.details)),
         )
 
     def __sub__(self, other: ReferenceStatistics) -> ReferenceStatistics:
@@ -150,6 +155,7 @@ class ReferenceStatistics:
             self.candidate_names,
             self.reference_sets,
             self.pictures - other.pictures,
+            details=tuple(sorted((Counter(self.details) - Counter(other.details)).elements())),
         )
 
     def coarser(self, width: int) -> ReferenceStatistics:

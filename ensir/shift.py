@@ -20,6 +20,7 @@ from ensir.ensemble.levels import levels_of
 from ensir.ensemble.lookup_table import LookupTable
 from ensir.limits import MOST_STATISTICS_BYTES
 from ensir.tolerance import FIXED, Tolerance
+from ensir.truth_detail import TruthDetail, truth_detail
 from ensir.truth_doubts import UNLIKE, doubt, doubts_of_sum
 from ensir.truth_fit import TruthFit, truth_fit
 from ensir.usual import times_the_limit, usual
@@ -40,6 +41,7 @@ class Shift:
     tolerance: Tolerance = FIXED
     error: float | None = None  # of the table in the picture, over what the reference expects
     truth: TruthFit | None = None  # of the picture
+    detail: TruthDetail | None = None  # the same, pixel beside pixel
     doubts: tuple[str, ...] = ()  # of the truth of the reference set
 
     @property
@@ -70,7 +72,8 @@ class Shift:
             return ()
         there = self.tolerance.truth
         far = None if there is None else there.distance(self.truth.values)
-        alone = doubt(self.truth, "this picture", is_usual=far is not None and far * UNLIKE <= 1)
+        is_usual = far is not None and far * UNLIKE <= 1
+        alone = doubt(self.truth, "this picture", detail=self.detail, is_usual=is_usual)
         if alone is not None:
             return (alone,)
         if far is None or far <= 1:
@@ -89,12 +92,14 @@ def shift(
     *,
     has_truth: bool,
     in_reference_bins: BinStatistics | None = None,
+    detail: TruthDetail | None = None,
 ) -> Shift:
     """How far a picture lies from what a table was fitted to, and from its reference set.
 
     The picture's statistics are in the table's bins, where there is one, and of the reference's
     candidates. Without a ground truth (`has_truth` False) anything may stand in its place. Where
     the bins of the reference, or of the tolerance, are others, the picture is needed in these too.
+    The `detail` of its truth is known where its pixels are at hand.
     """
     distance, differs = _distance(in_reference_bins or picture, reference, tolerance)
     doubts = tolerance.doubts
@@ -107,6 +112,7 @@ def shift(
         tolerance=tolerance,
         error=_error(picture, table) if has_truth and table is not None else None,
         truth=truth_fit(in_reference_bins or picture) if has_truth else None,
+        detail=detail,
         doubts=doubts,
     )
 
@@ -142,6 +148,7 @@ def shift_of(
         tolerance,
         has_truth=truth is not None,
         in_reference_bins=alike,
+        detail=None if truth is None else truth_detail(pictures, truth),
     )
 
 

@@ -6,8 +6,10 @@ which compress to half the size of the sums themselves.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import astuple, replace
+from math import isfinite
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -30,6 +32,7 @@ from ensir.tensor_files import (
     whole_number,
 )
 from ensir.torch_archive import is_torch_archive
+from ensir.truth_detail import TruthDetail
 
 STATISTICS_FORMAT = "ensir bin statistics 2"
 PICTURES_FORMAT = "ensir reference pictures 1"
@@ -82,7 +85,7 @@ def pictures_bytes(pictures: ReferencePictures) -> bytes:
     }
     tensors["set_counts"] = torch.tensor([len(one["sets"]) for one in apart])
     tensors["row_counts"] = torch.tensor([len(one["row_count"]) for one in apart])
-    header = {
+    header: dict[str, Any] = {
         "format": PICTURES_FORMAT,
         "candidates": first.candidate_names,
         "bin_width": first.statistics.bins.width,
@@ -90,6 +93,8 @@ def pictures_bytes(pictures: ReferencePictures) -> bytes:
         "reference_sets": [part.reference_sets for part in pictures.parts],
         "pixels": total.statistics.pixels,
     }
+    if total.details:
+        header["details"] = [list(map(astuple, part.details)) for part in pictures.parts]
     narrow = {name: _narrowed(values) for name, values in tensors.items()}
     return pack(narrow, header, compressed=True)
 
@@ -139,10 +144,11 @@ def read_pictures(path: str | Path) -> ReferencePictures:
     if apart is None or not isinstance(sources, list) or len(sources) != len(names):
         raise damaged(name, "its header does not describe its content")
     parts = []
-    for one, source in zip(apart, sources, strict=True):
+    details = _details(header.get("details"), len(names), name)
+    for one, source, detail in zip(apart, sources, details, strict=True):
         statistics = _checked(one, bins, name)
         reference_sets = _reference_sets(source, name)
-        parts.append(ReferenceStatistics(statistics, candidates, reference_sets, 1))
+        parts.append(ReferenceStatistics(statistics, candidates, reference_sets, 1, details=detail))
     if len({part.statistics.channels for part in parts}) > 1:
         raise damaged(name, "its pictures differ in their channels")
     if sum(part.statistics.pixels for part in parts) > MOST_REFERENCE_PIXELS:
@@ -191,6 +197,25 @@ def _reference_sets(said: object, name: str) -> tuple[str, ...]:
     if not isinstance(said, list) or not all(map(is_name, said)):
         raise damaged(name, "its header does not name the reference sets")
     return tuple(said)
+
+
+def _details(said: object, pictures: int, name: str) -> list[tuple[TruthDetail, ...]]:
+    """How each truth lies to its candidates, as far as the file says it: older ones do not."""
+    if said is None:
+        return [()] * pictures
+    try:
+        if not isinstance(said, list) or len(said) != pictures:
+            raise ValueError
+        found = [tuple(TruthDetail(*one) for one in each) for each in said]
+        if not all(len(each) <= 1 and all(map(_are_finite, each)) for each in found):
+            raise ValueError
+    except (TypeError, ValueError):
+        raise damaged(name, "its header does not describe its truths") from None
+    return found
+
+
+def _are_finite(detail: TruthDetail) -> bool:
+    return all(type(value) is float and isfinite(value) for value in astuple(detail))
 
 
 def _check_names(reference_sets: tuple[str, ...]) -> None:

@@ -6,7 +6,7 @@ their sum is known, what is usual in any set stands in.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from weakref import WeakKeyDictionary
 
@@ -112,6 +112,17 @@ def _left_out_of(
 
 
 def _beyond(values: Iterable[float | None], least: float) -> float:
-    """More than the largest; of few, more still."""
-    known = [value for value in values if value is not None]
-    return (BEYOND + 1.5 / max(len(known), 1)) * max([least, *known])
+    """More than the largest; of few, more still.
+
+    Of up to a quarter of them that lie beyond what the others give nothing is learnt: they are odd.
+    """
+    known = sorted(value for value in values if value is not None)
+    for near in range(max(len(known) - len(known) // 4, FEW), len(known)):
+        limit = _beyond_all(known[:near], least)
+        if known[near] > limit:
+            return limit
+    return _beyond_all(known, least)
+
+
+def _beyond_all(rising: Sequence[float], least: float) -> float:
+    return (BEYOND + 1.5 / max(len(rising), 1)) * max([least, *rising[-1:]])

@@ -93,8 +93,8 @@ def test_a_slow_worker_changes_no_bit(
 
         from ensir import cluster
 
-        cluster.sums_at_full_speed = cluster.gather_statistics
-        cluster.gather_statistics = lambda *given: (
+        cluster.sums_at_full_speed = cluster.statistics_of_picture
+        cluster.statistics_of_picture = lambda *given: (
             time.sleep(0.1),
             cluster.sums_at_full_speed(*given),
         )[1]
@@ -102,7 +102,7 @@ def test_a_slow_worker_changes_no_bit(
     def as_before() -> None:
         from ensir import cluster
 
-        cluster.gather_statistics = cluster.sums_at_full_speed
+        cluster.statistics_of_picture = cluster.sums_at_full_speed
 
     with on_one(client, slow, as_before):
         assert statistics_bytes(gather_on(client, reference_set, 16)) == alone

@@ -14,6 +14,7 @@ from ensir.gathering import gather_pictures, gather_reference_set
 from ensir.images import write_image
 from ensir.reference_set import ReferenceSet
 from ensir.statistics_files import statistics_bytes
+from ensir.truth_detail import truth_detail
 from tests.conftest import make_pictures
 
 NAMES = ("A", "B", "C")
@@ -109,3 +110,10 @@ def test_pictures_kept_apart_add_up_to_the_whole(reference_set: ReferenceSet) ->
     assert apart.names == reference_set.names
     whole = gather_reference_set(reference_set, 16)
     assert statistics_bytes(apart.total) == statistics_bytes(whole)
+
+
+def test_how_each_truth_lies_to_its_candidates_is_kept(reference_set: ReferenceSet) -> None:
+    found = gather_pictures(reference_set, 32)
+    details = [truth_detail(*reference_set[place]) for place in range(PICTURES)]
+    assert [part.details for part in found.parts] == [(one,) for one in details]
+    assert gather_reference_set(reference_set, 32).details == found.total.details

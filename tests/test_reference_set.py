@@ -1,4 +1,5 @@
 import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ import torch
 from ensir.errors import InputError
 from ensir.images import write_image
 from ensir.reference_set import ReferencePictures, ReferenceSet, ReferenceStatistics
+from ensir.truth_detail import TruthDetail
 from tests.conftest import make_pictures, make_statistics
 from tests.zips import put_zip, reference_files
 
@@ -157,6 +159,17 @@ def test_statistics_add_up_with_the_names_of_their_sets() -> None:
     without = total - three
     assert without.pictures == 2
     assert torch.equal(without.statistics.products, (one + two).statistics.products)
+
+
+def test_what_is_known_of_each_truth_is_added_and_taken_out_with_it() -> None:
+    made = make_statistics(make_pictures(0, 2), 32)
+    details = [TruthDetail(shift / 4, 1.0, 0.0, 0.0) for shift in (2, 0, 2)]
+    first, second, third = (replace(made, details=(one,)) for one in details)
+    total = first + second + third
+    assert total.details == (details[1], details[0], details[0])
+    assert total.details == (third + first + second).details
+    assert (total - third).details == (details[1], details[0])
+    assert (total - third - second - first + made).details == ()
 
 
 def test_statistics_of_other_candidates_are_not_combined() -> None:

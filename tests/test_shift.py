@@ -163,6 +163,15 @@ def test_notes_are_of_the_table_and_silent_about_the_average() -> None:
     assert len(shift_notes(compare(pictures, truth=truth, reference=fitted))) <= 2
 
 
+def test_a_displaced_truth_is_seen_where_its_pixels_are_at_hand() -> None:
+    candidates, truth = make_pictures(1, 3, height=60, width=60, noise=2)
+    table = fit_statistics(make_statistics((candidates, truth), 32)).table
+    for target, displaced in ((truth, False), (truth.roll(2, 1), True)):
+        found = shift_of(list(candidates), target, table)
+        assert any("displaced" in said for said in found.warnings) == displaced
+    assert shift_of(list(candidates), None, table).detail is None
+
+
 def test_every_warning_is_one_sentence() -> None:
     doubtful = TruthFit(12.0, 0.9, 20.0, 0.99, 0.0, 0.0, 0.0)
     for differs in DIFFERS:

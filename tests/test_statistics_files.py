@@ -1,6 +1,7 @@
 """Reference pictures as files: what comes back, and what is refused."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ from ensir.statistics_files import (
 )
 from ensir.table_files import read_reference
 from ensir.tensor_files import pack, unpack
+from ensir.truth_detail import TruthDetail
 from tests.conftest import ADVERSARIAL, make_pictures, make_statistics
 
 
@@ -45,6 +47,18 @@ def test_pictures_are_read_as_they_were_written(tmp_path: Path, how: dict[str, i
     assert found.names == pictures.names
     for one, other in zip(found.parts, pictures.parts, strict=True):
         assert_same(one, other)
+    assert pictures_bytes(found) == (tmp_path / "x.safetensors").read_bytes()
+
+
+def test_how_the_truths_lie_to_their_candidates_comes_back(tmp_path: Path) -> None:
+    details = [(TruthDetail(0.125, 1.1, 0.5, 0.0),), (), (TruthDetail(1.0, 0.9, 4.0, 0.3),)]
+    parts = [
+        replace(part, details=detail) for part, detail in zip(made(3).parts, details, strict=True)
+    ]
+    pictures = ReferencePictures(("a", "b", "c"), tuple(parts))
+    write_pictures(pictures, tmp_path / "x.safetensors")
+    found = read_pictures(tmp_path / "x.safetensors")
+    assert [part.details for part in found.parts] == details
     assert pictures_bytes(found) == (tmp_path / "x.safetensors").read_bytes()
 
 
@@ -174,6 +188,13 @@ def test_what_no_pictures_have_is_refused(
         ("bin_width", 0),
         ("bin_width", 32),
         ("candidates", ["A", "B"]),
+        ("details", [[]]),
+        ("details", [[], [], [], [[0.1, 1.0, 0.0]]]),
+        ("details", [[], [], [], [[0.1, 1.0, 0.0, float("nan")]]]),
+        ("details", [[], [], [], [[0.1, 1.0, 0.0, "0"]]]),
+        ("details", [[], [], [], [[0.1, 1.0, 0.0, 0.0]] * 2]),
+        ("details", [[], [], [], 4]),
+        ("details", {"a": 1}),
     ],
 )
 def test_nonsense_in_the_header_is_refused(tmp_path: Path, key: str, value: object) -> None:

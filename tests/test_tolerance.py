@@ -18,7 +18,7 @@ from ensir.methods import Choices
 from ensir.reference_set import ReferencePictures
 from ensir.shift import Shift, shift
 from ensir.statistics_files import read_pictures
-from ensir.tolerance import FIXED, Tolerance, tolerance_of
+from ensir.tolerance import FIXED, Tolerance, _beyond, tolerance_of
 from ensir.truth_doubts import doubts
 from ensir.truth_fit import truth_fit
 from ensir.usual import usual
@@ -91,6 +91,25 @@ def test_the_usual_error_is_that_of_averaging_pictures_left_out() -> None:
         ratios.append((got / wanted) ** 0.5)
     found = tolerance_of(pictures, 64)
     assert found.error == pytest.approx((1.45 + 1.5 / 3) * max(1.2, *ratios), rel=1e-9)
+
+
+@pytest.mark.parametrize("odd", [1, 2])
+def test_odd_pictures_do_not_widen_what_is_tolerated(odd: int) -> None:
+    """In their error, and in the cells that they alone fill; up to a quarter of the pictures."""
+    pictures = made(8, noise=4)
+    far = [make_statistics(make_pictures(90, 3, noise=60, contrast=90), 32) for _ in range(odd)]
+    names = tuple(map(str, range(8 + odd)))
+    mixed = tolerance_of(ReferencePictures(names, (*pictures.parts, *far)), 32)
+    alone = tolerance_of(pictures, 32)
+    assert mixed.error < 1.3 * alone.error  # what is expected of the others is more with them
+
+
+def test_of_what_more_than_a_quarter_are_like_nothing_is_odd() -> None:
+    assert _beyond([1.0, 1.1, 1.2, 1.3, 9.0, 9.0], 1) == pytest.approx((1.45 + 1.5 / 6) * 9)
+    assert _beyond([1.0, 1.1, 1.2, 1.3, 9.0], 1) == pytest.approx((1.45 + 1.5 / 4) * 1.3)
+    assert _beyond([1.0, 1.1, 9.0], 1) == pytest.approx((1.45 + 1.5 / 3) * 9)  # too few to say
+    assert _beyond([0.1, None, 0.3], 1.2) == pytest.approx((1.45 + 1.5 / 2) * 1.2)
+    assert _beyond([], 1.2) == pytest.approx((1.45 + 1.5) * 1.2)
 
 
 @pytest.mark.parametrize("task", NETWORKS)

@@ -14,8 +14,10 @@ from ensir.ensemble.bins import Bins
 from ensir.living_reference import coarser
 from ensir.reference_set import ReferencePictures, ReferenceSet, ReferenceStatistics
 from ensir.statistics_files import read_pictures
+from ensir.truth_detail import TruthDetail
 from ensir.truth_doubts import doubt, doubtful, doubts
 from ensir.truth_fit import TruthFit, truth_fit
+from tests.conftest import make_pictures, make_statistics
 
 SAMPLES = Path(__file__).parents[1] / "sample_luts"
 TASKS = {
@@ -23,6 +25,7 @@ TASKS = {
     "deblurring": ("MPRNet", "Restormer", "DGUNet"),
 }
 RIGHT = TruthFit(2.0, 0.2, 1.0, 0.99, 0.0, 0.0, 0.01)
+IN_DETAIL = TruthDetail(displaced=0.1, sharp=1.1, noise=1.5, blocks=0.02)
 
 Degrade = Callable[[Tensor, int], Tensor]
 
@@ -118,6 +121,61 @@ def test_every_doubt_is_one_sentence(found: TruthFit, said: str) -> None:
     sentence = doubt(found, "the reference set", pictures=10)
     assert sentence is not None and said in sentence
     assert sentence.startswith("In the reference set") and not sentence.endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        (replace(IN_DETAIL, displaced=1.04), "displaced against the candidates by about 1.0 pix"),
+        (replace(IN_DETAIL, sharp=0.6), "softer edges than the candidates (60% of their slope)"),
+        (replace(IN_DETAIL, noise=5.2), "noise of about 5 levels, which the candidates have not"),
+        (replace(IN_DETAIL, blocks=0.4), "the borders of 8 × 8 blocks, which the candidates"),
+    ],
+)
+def test_what_pixels_beside_each_other_say_is_one_sentence(found: TruthDetail, said: str) -> None:
+    for pictures in (1, 10):
+        sentence = doubt(RIGHT, "the reference set", pictures, detail=found)
+        assert sentence is not None and said in sentence
+        assert sentence.startswith("In the reference set") and not sentence.endswith(".")
+    assert doubt(RIGHT, "it", detail=IN_DETAIL) is None
+
+
+def test_pixels_beside_each_other_are_asked_before_sums() -> None:
+    """A truth that is all texture is not noisy, nor blurred where candidates have noise."""
+    for found in (replace(RIGHT, floor=40.0), replace(RIGHT, smoother=1.5)):
+        assert doubt(found, "it", 10) is not None
+        assert doubt(found, "it", 10, detail=IN_DETAIL) is None
+
+
+def test_blocks_that_a_photograph_may_have_are_doubted_in_several() -> None:
+    found = replace(IN_DETAIL, blocks=0.1)
+    assert doubt(RIGHT, "it", detail=found) is None
+    assert doubt(RIGHT, "it", 10, detail=found) is not None
+
+
+@pytest.mark.parametrize("wrong", [1, 3, 4])
+def test_the_picture_in_the_middle_speaks_for_the_set(wrong: int) -> None:
+    """Of seven: most of them make it the set's fault, fewer are named."""
+    displaced = replace(IN_DETAIL, displaced=1.0)
+    parts = []
+    for place in range(7):
+        sums = make_statistics(make_pictures(place, 3, noise=4), 16)
+        parts.append(replace(sums, details=(displaced if place < wrong else IN_DETAIL,)))
+    pictures = ReferencePictures(tuple("abcdefg"), tuple(parts))
+    (said,) = doubts(pictures)
+    if wrong > 3:
+        assert said.startswith("In the reference set the ground truth is displaced")
+        assert doubts(pictures.total) == (said,)
+    else:
+        assert f"({wrong} of 7 pictures)" in said and "(in a its truth is displaced" in said
+        assert doubts(pictures.total) == ()
+
+
+def test_strong_noise_is_not_excused_by_what_is_usual() -> None:
+    for floor, usual in ((17.0, True), (25.0, False)):
+        found = replace(RIGHT, floor=floor)
+        assert doubt(found, "it") is not None
+        assert (doubt(found, "it", is_usual=True) is None) == usual
 
 
 def test_a_single_picture_is_given_more_room() -> None:
