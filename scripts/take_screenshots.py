@@ -54,6 +54,13 @@ def opened(tab: str) -> Step:
     return lambda page: page.get_by_role("tab", name=tab, exact=True).click()
 
 
+def walked_to_the_m_step(page: Page) -> None:
+    """Opens the walk where the first round of EM is done."""
+    opened("Learn")(page)
+    page.locator("#learn nav button", has_text="M step").click()
+    page.locator("#learn figure button", has_text="M step").click()
+
+
 def fused_example(task: str, place: int) -> Step:
     """Chooses a task, takes an example for it, and waits until it is fused."""
 
@@ -122,7 +129,7 @@ SHOTS = (
     Shot(DOCS / "lookup_table.png", height=900, top="#whole", steps=(opened("Lookup table"),)),
     Shot(DOCS / "own_candidates.png", steps=(fuse_own_candidates,)),
     Shot(DOCS / "fit.png", height=900, steps=(fit_photographs,)),
-    Shot(DOCS / "learn.png", 1280, 720, steps=(opened("Learn"),)),
+    Shot(DOCS / "learn.png", 1280, 720, steps=(walked_to_the_m_step,)),
     Shot(DOCS / "learn_dark_phone.png", 390, 1200, "dark", steps=(opened("Learn"),)),
     *TASK_SHOTS,
 )

@@ -14,8 +14,9 @@ import torch
 from ensir.comparison import Comparison, compare
 from ensir.em_trace import RULES, trace_bin_set
 from ensir.ui.em_replay import em_replay_panel, replay_of
-from ensir.ui.em_replay.em_replay import NO_STATISTICS, NO_TABLE
+from ensir.ui.em_replay.em_replay import MOVED, NO_STATISTICS, NO_TABLE
 from ensir.ui.em_replay.scripts import CHARTS_JS, MIXTURE_JS
+from ensir.ui.example import example
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page
@@ -153,6 +154,20 @@ def test_the_value_holds_every_step_of_both_rules_and_is_json(
         assert len(value["traces"][name]["score"]) == trace.steps + 1
     assert value["names"] == ["A", "B", "C"] and len(value["colours"]) == 3
     assert f"Bin set {number}" in value["title"]
+
+
+def test_weights_are_called_fixed_only_where_em_keeps_them() -> None:
+    """Where all candidates share a bin, of a reference set in which EM does not."""
+    comparison = example()
+    assert comparison.fits is not None
+    bins = comparison.fits.statistics.bins
+    for bin_ in range(bins.per_candidate):
+        number = int(bins.number(torch.full((len(comparison.candidates),), bin_)))
+        value = replay_of(comparison, GREEN, number)
+        weights = torch.tensor(value["traces"]["em"]["weight"])
+        moved = float((weights[-1] - weights[0]).abs().max())
+        assert ("fixed point" in value["insight"]) == (moved < MOVED)
+        assert f"{moved:.3f}" in value["insight"]
 
 
 def test_the_last_step_is_the_table(small: Comparison, number: int) -> None:

@@ -33,6 +33,13 @@ STEPS = 6
 TOY_PIXELS = 1000
 HEAP_DEVIATION = 8
 ACCURATE = 5e-4  # the page shows three digits
+CUT_OFF = """() => {
+  const edge = document.querySelector(".learn").getBoundingClientRect().right + 1;
+  const all = [...document.querySelectorAll(".learn :not(svg *)")];
+  return all.filter((one) => one.getBoundingClientRect().right > edge).map((one) => one.outerHTML);
+}"""
+HEAD = 168  # pixels of a screen that the app's title and tabs take
+SOURCE = r"Eq\. \d+(, \d+)?|Krogh, Vedelsby 1995"
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +49,9 @@ def opened() -> Iterator[Callable[..., "Page"]]:
         def open_walk(step: int = 1, **size: Any) -> "Page":  # noqa: ANN401
             page = open_page(**size)
             page.locator("#learn nav button").nth(step - 1).click()
-            expect(page.locator("#learn footer span")).to_have_text(f"Step {step} of {STEPS}")
+            expect(page.locator("#learn footer [data-live]")).to_have_text(
+                f"Step {step} of {STEPS}"
+            )
             return page
 
         yield open_walk
@@ -54,7 +63,7 @@ def compared() -> Comparison:
 
 
 def live(page: "Page", name: str) -> "Locator":
-    return page.locator(f'#learn article:not([hidden]) [data-live="{name}"]')
+    return page.locator(f'#learn :is(article, figure):not([hidden]) [data-live="{name}"]')
 
 
 def numbers(page: "Page", *names: str) -> list[float]:
@@ -89,7 +98,9 @@ def test_the_numbers_of_the_example_are_the_engines(compared: Comparison) -> Non
     x, y = most_disputed_pixel(compared)
     pixel = inspect_pixel(compared, x, y)
     assert [value["x"], value["y"]] == [x, y]
-    assert value["values"] == [pixel.values[name][GREEN] for name in value["names"]]
+    assert value["values"] == [pixel.values[name][GREEN] for name in compared.candidates]
+    for short, name in zip(value["names"], compared.candidates, strict=True):
+        assert name == f"{short} deraining"
     assert compared.table is not None
     table = compared.table
     assert len(value["cells"]) == int((table.count[GREEN] > 0).sum())
@@ -104,6 +115,23 @@ def test_empty_bin_sets_of_the_example_take_the_average(compared: Comparison) ->
     weights = compared.table.weights[GREEN][compared.table.count[GREEN] == 0]
     empty = torch.tensor(lesson(compared)["empty"], dtype=torch.float64)
     torch.testing.assert_close(weights, empty.expand_as(weights))
+
+
+def test_what_bin_sets_of_one_bin_hold_and_bring_is_said_of_every_value(
+    compared: Comparison,
+) -> None:
+    assert compared.table is not None and compared.truth is not None
+    models = torch.stack(list(compared.candidates.values())).long()
+    same = (models // compared.table.bins.width).amax(0) == (
+        models // compared.table.bins.width
+    ).amin(0)
+    truth = compared.truth.double()
+    of_average = (models.double().mean(0) - truth).square()
+    of_fused = (compared.fusion.image.double() - truth).square()
+    brought = (of_average - of_fused)[same].sum() / (of_average - of_fused).sum()
+    value = lesson(compared)
+    assert value["same_values"] == f"{100 * same.double().mean():.0f}%"
+    assert value["same_gain"] == f"{100 * brought:.0f}%"
 
 
 @pytest.mark.browser
@@ -147,9 +175,10 @@ def test_six_steps_lead_through_the_method_on_any_screen(
     for step in range(1, STEPS + 1):
         expect(page.locator("#learn article:not([hidden])")).to_have_count(1)
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        assert not page.evaluate(CUT_OFF)
         if width == 1280:
             section = page.locator("#learn .learn").bounding_box()
-            assert section is not None and section["height"] <= height - 100  # the app's own head
+            assert section is not None and section["height"] <= height - HEAD
         if step < STEPS:
             page.get_by_role("button", name="Next").click()
     expect(page.get_by_role("button", name="Next")).to_be_disabled()
@@ -162,10 +191,12 @@ def test_every_formula_names_its_equation_and_every_symbol_has_a_live_number(
     page = opened()
     for formula in page.locator("#learn .formula").all():
         cited = formula.locator("cite").all_inner_texts()
-        assert cited and all(re.fullmatch(r"Eq\. \d+(, \d+)?", one) for one in cited)
-    for step in (1, 2, 3, 4):
+        assert len(cited) == 1 and re.fullmatch(SOURCE, cited[0])
+        expect(formula.locator("[data-live]")).to_have_count(1)
+    said = ":is(.symbols, .formula) [data-live]"
+    for step in range(1, STEPS + 1):
         page.locator("#learn nav button").nth(step - 1).click()
-        for place in page.locator("#learn article:not([hidden]) .symbols [data-live]").all():
+        for place in page.locator(f"#learn article:not([hidden]) {said}").all():
             expect(place).to_have_text(re.compile(r"\d"))
 
 
@@ -200,9 +231,13 @@ def test_em_on_the_dragged_toy_ends_where_the_engines_ends(opened: Callable[...,
             page.keyboard.press(key)
     page.get_by_role("button", name="Next").click()
     trace = toy_trace([100, 120], [112, 134], 0.7)
-    expect(live(page, "em-where")).to_have_text(f"Step 0 of {trace.steps}, the start")
+    expect(live(page, "em-where")).to_have_text(f"Round 1 of {trace.steps}: E step done")
+    mass = (trace.responsibilities(0) * trace.histogram).sum(-1)
+    assert numbers(page, "mass-0", "mass-1") == pytest.approx(mass.tolist(), abs=0.05)
+    following = float(trace.mixture.weight[1, 0])
+    expect(live(page, "alpha-sum")).to_have_text(re.compile(f" = {following:.3f}$"))
     page.locator('[data-do="half"]').click()
-    page.locator('[data-do="half"]').click()
+    expect(live(page, "em-where")).to_have_text(f"Round 1 of {trace.steps}: M step done")
     weights = numbers(page, "new-alpha-0", "new-alpha-1")
     assert weights == pytest.approx(trace.mixture.weight[1].tolist(), abs=ACCURATE)
     page.get_by_role("button", name="To the end").click()
@@ -259,6 +294,42 @@ def test_where_the_means_coincide_em_keeps_what_it_starts_from(
     slider = page.locator('[data-field="start"]')
     for _ in range(6):
         slider.press("ArrowRight")
-    expect(live(page, "distance-words")).to_contain_text("A starts at 0.60")
-    expect(live(page, "distance-words")).to_contain_text("0 apart, 0.60;")
-    expect(live(page, "distance-words")).to_contain_text("36 apart, 0.70")
+    expect(live(page, "distance-words")).to_contain_text("A starts at 0.60.")
+    expect(live(page, "distance-words")).to_contain_text("0 apart it ends at 0.60,")
+    expect(live(page, "distance-words")).to_contain_text("with 36 at 0.70.")
+
+
+@pytest.mark.browser
+def test_who_leads_where_all_models_share_a_bin_is_counted_from_the_table(
+    opened: Callable[..., "Page"], compared: Comparison
+) -> None:
+    assert compared.table is not None
+    bins = compared.table.bins
+    same = torch.arange(bins.per_candidate)[:, None].expand(-1, len(compared.candidates))
+    leaders = compared.table.weights[GREEN, compared.table.rows_of(bins.number(same))].argmax(-1)
+    changes = int((leaders[1:] != leaders[:-1]).sum())
+    page = opened(step=6)
+    expect(live(page, "changes")).to_have_text(f"{changes} times in {len(leaders)} bins")
+
+
+@pytest.mark.browser
+def test_what_no_table_can_mend_is_shown_on_the_pixel(opened: Callable[..., "Page"]) -> None:
+    page = opened(step=6)
+    for failure, words in (("miss", "no weights reach it"), ("unseen", "no reference pixel")):
+        page.locator(f'[data-do="{failure}"]').click()
+        expect(page.locator("#learn footer [data-live]")).to_have_text(f"Step 5 of {STEPS}")
+        expect(live(page, "lookup-words")).to_contain_text(words)
+        page.get_by_role("button", name="Next").click()
+
+
+@pytest.mark.browser
+def test_the_focus_is_never_lost_and_the_next_step_is_seen_from_its_top(
+    opened: Callable[..., "Page"],
+) -> None:
+    page = opened(step=5, width=390, height=844)
+    page.get_by_role("button", name="Next").press("Enter")
+    expect(page.get_by_role("button", name="Back", exact=True)).to_be_focused()
+    expect(page.locator("#learn nav button").last).to_be_in_viewport()
+    for _ in range(STEPS - 1):
+        page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="Next")).to_be_focused()

@@ -64,14 +64,15 @@ function path(xs, ys, x, y) {
 }
 
 const MARKS = {
-  /** Counts or shares by level, one level wide. */
-  bars({ values, colour, opacity = 1 }, x, y) {
+  /** Counts or shares by level, one level wide, from 0 or from `low`. */
+  bars({ values, low = [], colour, opacity = 1 }, x, y) {
     let shape = "";
-    const floor = y.floor.toFixed(1);
     const width = (x(1) - x(0)).toFixed(2);
     values.forEach((value, level) => {
-      if (value > 0)
-        shape += `M${x(level - 0.5).toFixed(1)} ${floor}V${y(value).toFixed(1)}h${width}V${floor}z`;
+      const foot = low[level] ?? 0;
+      if (value <= foot) return;
+      const floor = y(foot).toFixed(1);
+      shape += `M${x(level - 0.5).toFixed(1)} ${floor}V${y(value).toFixed(1)}h${width}V${floor}z`;
     });
     return `<path d="${shape}" fill="${colour}" fill-opacity="${opacity}"/>`;
   },

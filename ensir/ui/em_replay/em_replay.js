@@ -99,6 +99,18 @@ function rest(wanted) {
   goTo(wanted);
 }
 
+/** Whose colour is whose, and the levels of its bin. */
+function buildKey() {
+  const { names, colours, ranges } = props.value;
+  find(".key").replaceChildren(
+    ...names.map((name, candidate) => {
+      const entry = document.createElement("span");
+      entry.append(swatch(colours[candidate]), `${name} ${ranges[candidate].join("–")}`);
+      return entry;
+    }),
+  );
+}
+
 function buildTable() {
   const { names, colours, mean } = props.value;
   find("tbody").replaceChildren(
@@ -133,9 +145,11 @@ function show() {
   find(".which").textContent = ready ? value.title : "";
   if (!ready) return play(false);
   find(".insight").textContent = value.insight;
-  const isNew = subject !== value.title;
-  subject = value.title;
+  const about = JSON.stringify([value.title, value.names, value.ranges]);
+  const isNew = subject !== about;
+  subject = about;
   if (isNew) {
+    buildKey();
     rule = value.rule;
     find(`[name="replay-rule"][value="${rule}"]`).checked = true;
     buildTable();

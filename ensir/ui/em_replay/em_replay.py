@@ -57,6 +57,7 @@ SPOKEN = {
     "scores": "The mean log-likelihood of a pixel after each step.",
     "gains": "By how much each step raised the log-likelihood, and the gain below which EM stops.",
 }
+MOVED = 0.1  # a weight that EM moves by less stays about where it started
 NO_TABLE = "The candidates are averaged: there is no EM to replay. Choose where weights come from."
 NO_STATISTICS = "This table came without its statistics. Load them to replay how it was fitted."
 
@@ -119,8 +120,7 @@ def replay_of(
     ranges = [[int(low), min(int(low) + bins.width, LEVELS) - 1] for low in lower]
     pixels = int(trace.histogram.sum())
     return {
-        "title": _made_otherwise(comparison)
-        + _title(CHANNELS[channel], number, names, ranges, pixels),
+        "title": _made_otherwise(comparison) + _title(CHANNELS[channel], number, pixels),
         "channel": channel,
         "number": number,
         "names": names,
@@ -171,14 +171,9 @@ def _numbers(tensor: Tensor) -> Any:  # noqa: ANN401 - nested lists
     return [one if known else None for one, known in zip(tensor.tolist(), finite, strict=True)]
 
 
-def _title(
-    channel: str, number: int, names: list[str], ranges: list[list[int]], pixels: int
-) -> str:
-    where = ", ".join(
-        f"{name} {low}–{high}" for name, (low, high) in zip(names, ranges, strict=True)
-    )
+def _title(channel: str, number: int, pixels: int) -> str:
     few = "" if pixels >= ENOUGH_PIXELS else f" Fewer than {ENOUGH_PIXELS}: the table fits none."
-    return f"Bin set {number:,} of {channel} ({where}): {pixels:,} reference pixels.{few}"
+    return f"Bin set {number:,} of {channel}, {pixels:,} reference pixels.{few}"
 
 
 def _insight(trace: EmTrace) -> str:
@@ -189,11 +184,17 @@ def _insight(trace: EmTrace) -> str:
         f"The means lie up to {apart:.1f} levels apart, they begin with deviations of {wide:.1f}"
     )
     moved = float((trace.mixture.weight[-1] - trace.mixture.weight[0]).abs().max())
-    if apart < wide:
+    if apart < wide and moved < MOVED:
         return (
             f"{where}: a pixel's level hardly says whose it is, responsibilities stay near the "
             f"weights, and almost any weights are a fixed point. Here EM moves a weight by "
             f"{moved:.3f} at most: what it starts from matters more than the data."
+        )
+    if apart < wide:
+        return (
+            f"{where}: a pixel's level hardly says whose it is. Yet EM moves a weight by "
+            f"{moved:.3f}, for it still tells candidates apart by their variances: some take the "
+            f"heap of pixels, others its outliers. That is no sign of who is right."
         )
     return (
         f"{where}: a pixel's level says which candidate was nearer to the truth, so EM has "

@@ -9,15 +9,28 @@ const SHAPES = {
 };
 
 /** A handle on an SVG: `read` and `write` its value, `at(scales)` where it stands, `of` the value
-    that stands at a level. */
+    that stands at a level. Its word is read above it, or to a side: "start" (right) or "end". */
 function addHandle(
   svg,
-  { name, shape, colour, least, most, step = 1, read, write, at, of = Number, word = "" },
+  {
+    name,
+    shape,
+    colour,
+    least,
+    most,
+    step = 1,
+    read,
+    write,
+    at,
+    of = Number,
+    word = () => "",
+    side = () => "middle",
+  },
 ) {
   const handle = document.createElementNS(SVG, "g");
   handle.classList.add("handle");
-  handle.innerHTML = `<circle class="halo" r="15"/><path class="shape" d="${SHAPES[shape]}" fill="${colour}"/><text x="14" y="-8"></text>`;
-  handle.querySelector("text").textContent = word;
+  handle.innerHTML = `<circle class="halo" r="15"/><path class="shape" d="${SHAPES[shape]}" fill="${colour}"/><text></text>`;
+  const said = handle.querySelector("text");
   const attributes = {
     tabindex: 0,
     role: "slider",
@@ -61,10 +74,11 @@ function addHandle(
     const { x, y } = at(svg.scales);
     handle.setAttribute("transform", `translate(${x.toFixed(1)} ${y.toFixed(1)})`);
     handle.setAttribute("aria-valuenow", Number(read().toFixed(1)));
-    // Words stand on the side where there is room.
-    const isRight = x > svg.scales.x.end - 110;
-    handle.querySelector("text").setAttribute("x", isRight ? -14 : 14);
-    handle.querySelector("text").setAttribute("text-anchor", isRight ? "end" : "start");
+    const anchor = side();
+    said.textContent = word();
+    said.setAttribute("text-anchor", anchor);
+    said.setAttribute("x", { start: 14, middle: 0, end: -14 }[anchor]);
+    said.setAttribute("y", anchor === "middle" ? -14 : 4);
   };
   svg.append(handle);
   (svg.handles ??= []).push(handle);

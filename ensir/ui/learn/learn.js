@@ -4,34 +4,52 @@ const SHOWN = {
   1: ["pixel"],
   2: ["pixel"],
   3: ["responsibilities", "toy"],
-  4: ["responsibilities", "toy", "scores"],
+  4: ["toy", "scores"],
   5: ["pixel"],
-  6: ["distance"],
+  6: ["distance", "leaders"],
 };
+const FIGURES = [...new Set(Object.values(SHOWN).flat())];
+const titles = all("nav button span").map((title) => title.textContent);
 let step = 1;
 
 function draw() {
   if (SHOWN[step].includes("pixel")) drawPixel(step);
   if (SHOWN[step].includes("toy")) drawToy(step);
-  if (SHOWN[step].includes("distance")) drawDistance();
+  if (SHOWN[step].includes("distance")) {
+    drawDistance();
+    drawLeaders();
+  }
 }
 
 function goTo(wanted) {
   step = clamp(wanted, 1, STEPS);
-  if (step === 3) place = 0;
   all("article").forEach((article, at) => (article.hidden = at + 1 !== step));
-  for (const name of ["pixel", "responsibilities", "toy", "scores", "distance"])
-    find(`figure.${name}`).hidden = !SHOWN[step].includes(name);
+  for (const name of FIGURES) find(`figure.${name}`).hidden = !SHOWN[step].includes(name);
   all("nav button").forEach((button, at) =>
     at + 1 === step
       ? button.setAttribute("aria-current", "step")
       : button.removeAttribute("aria-current"),
   );
-  find(".back").disabled = step === 1;
-  find(".next").disabled = step === STEPS;
+  const [back, next] = [find(".back"), find(".next")];
+  // A button that is disabled would lose the focus to nobody.
+  if (step === 1 && isFocused(back)) next.focus();
+  if (step === STEPS && isFocused(next)) back.focus();
+  back.disabled = step === 1;
+  next.disabled = step === STEPS;
+  find(".next span").textContent = step === STEPS ? "" : `: ${titles[step]}`;
   live("step", `Step ${step} of ${STEPS}`);
   sizes = new WeakMap(); // what was hidden had no size
   draw();
+  if (root.getBoundingClientRect().top < 0) root.scrollIntoView();
+}
+
+const isFocused = (one) => one.getRootNode().activeElement === one;
+
+/** A mark in the colour of a model. */
+function swatch(model) {
+  const mark = Object.assign(document.createElement("i"), { className: "swatch" });
+  mark.style.background = colours[model];
+  return mark;
 }
 
 function buildLookup() {
@@ -39,9 +57,7 @@ function buildLookup() {
     ...names.map((name, model) => {
       const row = document.createElement("tr");
       const head = Object.assign(document.createElement("th"), { scope: "row" });
-      const mark = Object.assign(document.createElement("i"), { className: "swatch" });
-      mark.style.background = colours[model];
-      head.append(mark, name);
+      head.append(swatch(model), name);
       row.append(head);
       for (let cell = 0; cell < 4; cell += 1) row.insertCell();
       return row;
@@ -52,8 +68,16 @@ function buildLookup() {
 const DO = {
   half: () => (place = Math.min(place + 1, lastPlace())),
   end: () => (place = lastPlace()),
-  start: () => (place = 0),
+  start: () => (place = 1),
   pixel: resetPixel,
+  miss: () => {
+    missAll();
+    goTo(5);
+  },
+  unseen: () => {
+    neverSeen();
+    goTo(5);
+  },
   toy: resetToy,
 };
 
@@ -65,9 +89,15 @@ buildLookup();
 all(".swatch.a").forEach((mark) => (mark.style.background = colours[0]));
 all(".swatch.b").forEach((mark) => (mark.style.background = colours[1]));
 live("cell", example.cell);
-live("diagonal", example.diagonal);
-live("moved-same", example.moved_same);
-live("moved-other", example.moved_other);
+live("same-values", example.same_values);
+live("same-gain", example.same_gain);
+find(".key").append(
+  ...names.map((name, model) => {
+    const entry = document.createElement("span");
+    entry.append(swatch(model), name);
+    return entry;
+  }),
+);
 fields.start.value = 0.3;
 fields.width.addEventListener("change", () => {
   width = Number(fields.width.value);

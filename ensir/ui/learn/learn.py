@@ -17,7 +17,16 @@ from ensir.ui.learn.lesson import lesson
 
 HERE = Path(__file__).parent
 # In this order, as one script.
-SCRIPTS = ("example.js", "handles.js", "pixel.js", "toy.js", "distance.js", "learn.js")
+SCRIPTS = (
+    "example.js",
+    "handles.js",
+    "pixel.js",
+    "pixel_words.js",
+    "toy.js",
+    "distance.js",
+    "leaders.js",
+    "learn.js",
+)
 
 
 def learn_panel(comparison: Comparison | None = None) -> gr.HTML:
@@ -32,5 +41,6 @@ def learn_panel(comparison: Comparison | None = None) -> gr.HTML:
         css_template=joined(CHARTS_CSS, HERE / "learn.css"),
         js_on_load=joined(MIXTURE_JS, CHARTS_JS, *(HERE / name for name in SCRIPTS)),
         apply_default_css=False,
+        padding=False,
         elem_id="learn",
     )

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from ensir.comparison import AVERAGE, FUSED, TRUTH, Comparison, scores
 from ensir.ensemble.levels import levels_of
 from ensir.ensemble.lookup_table import LookupTable, Origin
-from ensir.fitting import BinSetFits
 from ensir.inspection import inspect_pixel, most_disputed_pixel, origin_words
 from ensir.palettes import candidate_colours
 
@@ -25,30 +24,45 @@ def lesson(comparison: Comparison) -> Value:
     assert table is not None and fits is not None  # the example has both
     x, y = most_disputed_pixel(comparison)
     pixel = inspect_pixel(comparison, x, y)
-    names = list(comparison.candidates)
+    models = list(comparison.candidates)
+    names = _short(models)
     bin_set = pixel.bin_sets[GREEN]
-    moved_same, moved_other = _moved(fits)
     last = table.weights[GREEN, table.rows_of(torch.tensor(bin_set.number))]
     said = {name: decibel for name, decibel, *_ in scores(comparison)}
     gains = {name: gain for name, _, gain, _ in scores(comparison)}
+    values, gained = _shares_in_one_bin(comparison, table)
     return {
         "names": names,
         "colours": candidate_colours(len(names)),
         "x": x,
         "y": y,
-        "values": [round(pixel.values[name][GREEN]) for name in names],
+        "values": [round(pixel.values[model][GREEN]) for model in models],
         "truth": round(pixel.values[TRUTH][GREEN]),
         "width": table.bins.width,
         "cells": _cells(table),
         "empty": [1 / len(names)] * len(names),
-        "scores": [[name, said[name]] for name in (*names, AVERAGE)],
-        "gain": f"fused {said[FUSED]} dB, average {said[AVERAGE]} dB: {gains[FUSED]} dB",
-        "cell": f"{bin_set.number} ({bin_set.count} green pixels) EM made {bin_set.steps} steps to "
-        f"the weights {', '.join(f'{weight:.3f}' for weight in last)}",
-        "diagonal": f"{_share_in_one_bin(comparison, table):.0%}",
-        "moved_same": f"{moved_same:.2f}",
-        "moved_other": f"{moved_other:.2f}",
+        "scores": [
+            [name, said[model]]
+            for name, model in zip((*names, AVERAGE), (*models, AVERAGE), strict=True)
+        ],
+        "gain": f"average {said[AVERAGE]} dB, fused {said[FUSED]} dB ({gains[FUSED]} dB)",
+        "cell": f"{bin_set.number:,} ({bin_set.count} green pixels) EM made {bin_set.steps} rounds "
+        f"to the weights {', '.join(f'{weight:.3f}' for weight in last)}",
+        "same_values": f"{values:.0%}",
+        "same_gain": f"{gained:.0%}",
     }
+
+
+def _short(names: Sequence[str]) -> list[str]:
+    """Names without the words that all of them end in.
+
+    >>> _short(["small MPRNet deraining", "small NAFNet deraining"])
+    ['small MPRNet', 'small NAFNet']
+    """
+    words = [name.split() for name in names]
+    while len(words) > 1 and min(map(len, words)) > 1 and len({one[-1] for one in words}) == 1:
+        words = [one[:-1] for one in words]
+    return [" ".join(one) for one in words]
 
 
 def _cells(table: LookupTable) -> list[Value]:
@@ -66,22 +80,15 @@ def _cells(table: LookupTable) -> list[Value]:
     ]
 
 
-def _in_one_bin(bins: Tensor) -> Tensor:
-    """Whether all candidates share a bin: (..., M) -> (...) bool."""
-    return (bins == bins[..., :1]).all(-1)
+def _shares_in_one_bin(comparison: Comparison, table: LookupTable) -> tuple[float, float]:
+    """The share of the picture's values whose candidates share a bin, and what it brings.
 
-
-def _share_in_one_bin(comparison: Comparison, table: LookupTable) -> float:
-    levels = torch.stack([levels_of(one) for one in comparison.candidates.values()])
-    return float(_in_one_bin(table.bins.bins_of(table.bins.index(levels))).double().mean())
-
-
-def _moved(fits: BinSetFits) -> tuple[float, float]:
-    """By how much EM moves the weight that it moves most: medians over the fitted bin sets.
-
-    Of those where all candidates share a bin, and of the others.
+    That is its share of the squared error that the average makes and the fused picture does not.
     """
-    moved = (fits.fitted.weight - fits.first.weight).abs().amax(-1)
-    same = _in_one_bin(fits.statistics.bins.bins_of(fits.statistics.sets)).expand_as(moved)
-    ran = fits.steps > 0
-    return float(moved[ran & same].median()), float(moved[ran & ~same].median())
+    assert comparison.truth is not None
+    levels = torch.stack([levels_of(one) for one in comparison.candidates.values()])
+    bins = table.bins.bins_of(table.bins.index(levels))
+    same = (bins == bins[..., :1]).all(-1)
+    truth = comparison.truth.double()
+    gain = (comparison.averaged.image - truth) ** 2 - (comparison.fusion.image - truth) ** 2
+    return float(same.double().mean()), float(gain[same].sum() / gain.sum())

@@ -1,44 +1,91 @@
-// The pixel of steps 1, 2 and 5: its candidates on the line of levels, and how they are fused.
+// The pixel of steps 1, 2 and 5: its values on the line of levels, a lane each, and their blends.
 
 const line = find("svg.line");
+const AVERAGE = "average";
+const FUSED = "fused";
+const TRUTH = "ground truth";
+const BELOW = { 1: [AVERAGE, TRUTH], 2: [], 5: [AVERAGE, FUSED, TRUTH] }; // the lanes of the models
+const LETTER = 6.7; // pixels, about
+const gutter = 18 + LETTER * Math.max(...[...names, TRUTH].map((name) => name.length));
 let values = [];
 let truth = 0;
 let width = 0;
-const lane = (place) => 0.9 - (place * 0.5) / Math.max(names.length - 1, 1);
-const TRUTH_LANE = 0.1;
-const BLEND_LANE = 0.24;
+let lanes = [];
+let laneNames = []; // of SVG, for names never enter markup
+const laneAt = (place) => lanes.length - place - 0.5;
+
+function setPixel(candidates, known) {
+  [values, truth] = [[...candidates], known];
+}
 
 function resetPixel() {
-  values = [...example.values];
-  truth = example.truth;
+  setPixel(example.values, example.truth);
   width = example.width;
   fields.width.value = width;
+}
+
+/** A truth beyond all that the models say. */
+function missAll() {
+  const highest = Math.max(...example.values);
+  setPixel(example.values, highest < 200 ? highest + 40 : Math.min(...example.values) - 40);
+}
+
+/** Values that no reference pixel had: far from each other. */
+function neverSeen() {
+  setPixel(
+    names.map((_, place) => (place % 2 ? 8 : 248)),
+    example.truth,
+  );
+}
+
+/** The side of a lane's mark where its number is read: away from the truth, if there is room. */
+function sideOf(value) {
+  const room = 80 / (line.scales.x(1) - line.scales.x(0));
+  const isLeft = lanes.includes(TRUTH) && value < truth ? value > room : value > LEVELS - room;
+  return isLeft ? "end" : "start";
+}
+
+const signed = (value, digits) => (value > 0 ? "+" : "") + written(value, digits);
+const withError = (value, digits) =>
+  `${written(value, digits)} (${signed(Number((value - truth).toFixed(digits)), digits)})`;
+
+function wordOf(place) {
+  if (lanes.length === names.length) return `${values[place]}, bin ${binsOf(values, width)[place]}`;
+  return lanes.includes(FUSED) ? `${values[place]}` : withError(values[place], 0);
 }
 
 function buildPixel() {
   names.forEach((name, place) =>
     addHandle(line, {
       name: `${name}'s level`,
-      word: name,
+      word: () => wordOf(place),
+      side: () => sideOf(values[place]),
       shape: "round",
       colour: colours[place],
       least: 0,
       most: LEVELS - 1,
       read: () => values[place],
       write: (value) => (values[place] = value),
-      at: ({ x, y }) => ({ x: x(values[place]), y: y(lane(place)) }),
+      at: ({ x, y }) => ({ x: x(values[place]), y: y(laneAt(place)) }),
     }),
   );
   addHandle(line, {
     name: "Ground truth's level",
-    word: "ground truth",
+    word: () => `${truth}`,
+    side: () => (truth > 220 ? "end" : "start"),
     shape: "diamond",
     colour: INK,
     least: 0,
     most: LEVELS - 1,
     read: () => truth,
     write: (value) => (truth = value),
-    at: ({ x, y }) => ({ x: x(truth), y: y(TRUTH_LANE) }),
+    at: ({ x, y }) => ({ x: x(truth), y: y(laneAt(lanes.length - 1)) }),
+  });
+  laneNames = [...names, AVERAGE, FUSED, TRUTH].map(() => {
+    const name = document.createElementNS(SVG, "text");
+    name.classList.add("lane");
+    line.append(name);
+    return name;
   });
 }
 
@@ -49,13 +96,10 @@ const numberOf = (bins, binWidth) =>
   bins.reduce((number, bin) => number * perModel(binWidth) + bin, 0);
 const inBase = (bins, base) =>
   bins
-    .map(
-      (bin, model) =>
-        bin +
-        ["", `·${base}`, ...[2, 3, 4, 5, 6, 7].map((power) => `·${base}${raised(power)}`)][
-          bins.length - 1 - model
-        ],
-    )
+    .map((bin, model) => {
+      const power = bins.length - 1 - model;
+      return `${bin}${power ? `·${base}` : ""}${power > 1 ? raised(power) : ""}`;
+    })
     .join(" + ");
 const rangeOf = (bin, binWidth) =>
   `${bin * binWidth}–${Math.min((bin + 1) * binWidth, LEVELS) - 1}`;
@@ -75,136 +119,83 @@ const cellOf = () => {
   return example.cells.find(({ bins }) => bins.every((bin, model) => bin === wanted[model]));
 };
 
-function drawPixel(step) {
-  const average = mean(values);
-  const binWidth = step === 2 ? width : example.width;
-  const cell = cellOf();
-  const weights = cell?.weights ?? example.empty;
-  const fused = sum(values.map((value, place) => value * weights[place]));
+function binMarks(binWidth) {
   const marks = [];
-  if (step > 1) {
-    for (let edge = binWidth; edge < LEVELS; edge += binWidth)
-      marks.push({ kind: "rule", of: "x", at: edge - 0.5, dash: "", opacity: 0.18 });
-    binsOf(values, binWidth).forEach((bin, place) => {
-      const ends = [bin * binWidth - 0.5, Math.min((bin + 1) * binWidth, LEVELS) - 0.5];
-      const [low, high] = [lane(place) - 0.075, lane(place) + 0.075];
-      marks.push({
-        kind: "area",
-        xs: ends,
-        low: [low, low],
-        high: [high, high],
-        colour: colours[place],
-        opacity: 0.25,
-      });
-    });
-  }
-  const blends =
-    step === 5
-      ? [
-          ["fused", fused],
-          ["average", average],
-        ]
-      : step === 1
-        ? [["average", average]]
-        : [];
-  values.forEach((value, place) =>
+  for (let edge = binWidth; edge < LEVELS; edge += binWidth)
+    marks.push({ kind: "rule", of: "x", at: edge - 0.5, dash: "", opacity: 0.18 });
+  binsOf(values, binWidth).forEach((bin, place) => {
+    const [low, high] = [laneAt(place) - 0.3, laneAt(place) + 0.3];
     marks.push({
-      kind: "line",
-      xs: [value, value],
-      ys: [0, lane(place)],
+      kind: "area",
+      xs: [bin * binWidth - 0.5, Math.min((bin + 1) * binWidth, LEVELS) - 0.5],
+      low: [low, low],
+      high: [high, high],
       colour: colours[place],
-      width: 1.2,
-      opacity: 0.6,
-    }),
-  );
-  if (step !== 2)
-    marks.push({
-      kind: "line",
-      xs: [truth, truth],
-      ys: [0, TRUTH_LANE],
-      colour: INK,
-      width: 1.2,
-      opacity: 0.6,
-    });
-  blends.forEach(([word, at], place) => {
-    const height = BLEND_LANE;
-    const thick = word === "fused" || step === 1;
-    marks.push({
-      kind: "line",
-      xs: [at, at],
-      ys: [0, height],
-      colour: INK,
-      width: thick ? 3 : 2,
-      dash: word === "average" ? "5 3" : "",
-    });
-    marks.push({
-      kind: "word",
-      at: [at, height],
-      text: `${word} ${written(at, 1)}`,
-      end: place === 0 ? at < blends.at(-1)[1] : at < blends[0][1],
+      opacity: 0.28,
     });
   });
-  drawn(line, {
-    x: {
-      from: -2,
-      to: 257,
-      ticks: [0, 32, 64, 96, 128, 160, 192, 224, 255],
-      say: String,
-      name: "level",
-    },
-    y: { from: 0, to: 1, ticks: [] },
-    margin: { left: 14, right: 14 },
-    marks,
-  });
-  line.handles.at(-1).style.display = step === 2 ? "none" : "";
-  sayPixel({ average, weights, fused, cell });
+  return marks;
 }
 
-function sayPixel({ average, weights, fused, cell }) {
-  const square = (value) => value * value;
-  live(
-    "pixel-caption",
-    `Green at pixel (${example.x}, ${example.y}) of the example. Drag a value, or use the arrow keys.`,
-  );
-  live("average-sum", `(${values.join(" + ")}) / ${values.length} = ${written(average, 1)}`);
-  live("values", values.join(", "));
-  live("betas", `1/${values.length} each`);
-  live("truth", truth);
-  live("average-error", written(square(average - truth), 0));
-  live("mean-error", written(mean(values.map((value) => square(value - truth))), 0));
-  live("spread", written(mean(values.map((value) => square(value - average))), 0));
-  live("scores", example.scores.map(([name, decibel]) => `${name} ${decibel}`).join(", "));
-  const bins = binsOf(values, width);
-  const base = perModel(width);
-  live("bins", base);
-  live("sets", (base ** values.length).toLocaleString("en"));
-  live("ranges", bins.map((bin) => rangeOf(bin, width)).join(", "));
-  live("set-digits", `bins ${bins.join(", ")} of 0 to ${base - 1}`);
-  live("set-number", `${inBase(bins, base)} = ${numberOf(bins, width).toLocaleString("en")}`);
-  live("set-count", countOf(bins).toLocaleString("en"));
-  live(
-    "fused-sum",
-    `${values.map((value, place) => `${written(weights[place])}·${value}`).join(" + ")} = ${written(fused, 1)}`,
-  );
-  const rows = find(".lookup tbody").rows;
-  values.forEach((value, place) => {
-    const { cells } = rows[place];
-    [
-      value,
-      rangeOf(binsOf(values, example.width)[place], example.width),
-      written(weights[place]),
-      written(weights[place] * value, 1),
-    ].forEach((text, column) => {
-      cells[column + 1].textContent = text;
-    });
+/** From the truth to a value: its error. */
+const errorMark = (place, value, colour) => ({
+  kind: "line",
+  xs: [truth, value],
+  ys: [laneAt(place), laneAt(place)],
+  colour,
+  width: 4,
+  opacity: 0.55,
+});
+
+function blendMarks(blends) {
+  return lanes.flatMap((name, place) => {
+    const value = blends[name];
+    if (value === undefined) return [];
+    const upright = [laneAt(place) - 0.24, laneAt(place) + 0.24];
+    const word = { kind: "word", text: withError(value, 1), end: sideOf(value) === "end" };
+    return [
+      errorMark(place, value, INK),
+      { kind: "line", xs: [value, value], ys: upright, colour: INK, width: 4 },
+      { ...word, at: [value, laneAt(place)] },
+    ];
   });
-  const off = (value) => written(Math.abs(value - truth), 1);
-  const origin = cell
-    ? `${cell.count.toLocaleString("en")} reference pixels, ${cell.origin}`
-    : "no reference pixel: the average";
-  live(
-    "lookup-words",
-    `Bin set ${numberOf(binsOf(values, example.width), example.width).toLocaleString("en")}: ${origin}. Fused ${written(fused, 1)} misses the truth by ${off(fused)}, the average by ${off(average)}.`,
-  );
-  live("gain", example.gain);
+}
+
+function drawPixel(step) {
+  const cell = cellOf();
+  const weights = cell?.weights ?? example.empty;
+  const average = mean(values);
+  const fused = sum(values.map((value, place) => value * weights[place]));
+  lanes = [...names, ...BELOW[step]];
+  const spec = {
+    x: { from: -2, to: 257, ticks: [0, 64, 128, 192, 255], say: String, name: "level" },
+    y: { from: 0, to: lanes.length, ticks: [] },
+    margin: { left: gutter, right: 14 },
+  };
+  // The side of a number depends on the scales: a chart without marks has them.
+  line.scales = drawChart(line, { ...spec, marks: [] }) ?? line.scales;
+  if (!line.scales) return;
+  const marks = lanes.map((_, place) => ({
+    kind: "rule",
+    of: "y",
+    at: laneAt(place),
+    dash: "",
+    opacity: 0.1,
+  }));
+  if (step !== 1) marks.push(...binMarks(step === 2 ? width : example.width));
+  if (step === 1)
+    marks.push(...values.map((value, place) => errorMark(place, value, colours[place])));
+  if (step !== 2) {
+    const stem = { xs: [truth, truth], ys: [0, lanes.length], colour: INK };
+    marks.push({ kind: "line", ...stem, width: 1.2, dash: "3 3" });
+    marks.push(...blendMarks({ [AVERAGE]: average, [FUSED]: fused }));
+  }
+  line.handles.at(-1).style.display = step === 2 ? "none" : "";
+  drawn(line, { ...spec, marks });
+  laneNames.forEach((name, place) => {
+    name.textContent = lanes[place] ?? "";
+    name.setAttribute("x", 2);
+    name.setAttribute("y", place < lanes.length ? line.scales.y(laneAt(place)) + 4 : 0);
+  });
+  sayPixel({ step, average, weights, fused, cell });
 }

@@ -16,7 +16,8 @@ const HEAP_DEVIATION = 8;
 const [FROM, TO] = [60, 176];
 let toy;
 let walk; // all mixtures of EM from the toy's start, and their scores
-let place = 0; // in half steps, as in the replay
+let onChart; // the mixture whose curves are drawn
+let place = 1; // in half steps, as in the replay; the E step of the first round is always done
 
 const toyMixture = () => ({
   weight: toy.weight,
@@ -39,7 +40,7 @@ function heaps(centres, share, deviation = HEAP_DEVIATION) {
 function renewToy() {
   toy.histogram = heaps(toy.heaps, toy.share);
   walk = fitted(toyMixture(), toy.histogram);
-  place = 0;
+  place = 1;
 }
 
 function resetToy() {
@@ -50,8 +51,8 @@ function resetToy() {
 
 const lastPlace = () => 2 * (walk.mixtures.length - 1);
 const mixtureNow = () => walk.mixtures[Math.floor(place / 2)];
-const explainedBy = () =>
-  walk.mixtures[place % 2 ? Math.floor(place / 2) : Math.max(place / 2 - 1, 0)];
+/** The mixture that the last E step took. */
+const explainedBy = () => walk.mixtures[Math.floor((place - 1) / 2)];
 
 function buildToy() {
   ["A", "B"].forEach((name, model) => {
@@ -62,7 +63,7 @@ function buildToy() {
     };
     addHandle(toyChart, {
       name: `Mean of ${name}`,
-      word: `μ ${name}`,
+      word: () => `μ ${name}`,
       shape: "round",
       colour: colours[model],
       least: 70,
@@ -71,7 +72,7 @@ function buildToy() {
       write: change((value) => (toy.mean[model] = value)),
       at: ({ x, y }) => ({
         x: x(toy.mean[model]),
-        y: Math.max(y(peak(mixtureNow())), y.ceiling + 4),
+        y: Math.max(y(peak(onChart)), y.ceiling + 22),
       }),
     });
     addHandle(toyChart, {
@@ -87,7 +88,7 @@ function buildToy() {
       at: ({ x, y }) => {
         const side = model ? 1 : -1; // outwards, where the other model is not
         const at = toy.mean[model] + side * toy.deviation[model];
-        return { x: x(at), y: Math.max(y(density(mixtureNow(), model, at)), y.ceiling + 4) };
+        return { x: x(at), y: Math.max(y(density(onChart, model, at)), y.ceiling + 4) };
       },
     });
     addHandle(toyChart, {
@@ -103,94 +104,109 @@ function buildToy() {
   });
   addHandle(responsibilityChart, {
     name: "Level y",
-    word: "y",
+    word: () => `y = ${toy.level}`,
+    side: () => (toy.level > 150 ? "end" : "start"),
     shape: "round",
     colour: INK,
     least: 62,
     most: 174,
     read: () => toy.level,
     write: (value) => (toy.level = value),
-    at: ({ x, y }) => ({ x: x(toy.level), y: y.ceiling + 12 }),
+    at: ({ x, y }) => ({ x: x(toy.level), y: (y.ceiling + y.floor) / 2 }),
   });
 }
 
 function drawToy(step) {
-  const now = mixtureNow();
   const shown = step === 4 ? explainedBy() : walk.mixtures[0];
-  const x = { from: FROM, to: TO, name: "level of the ground truth" };
   const found = responsibilities(shown);
-  const stacked = levels.map((_, level) => found[0][level] + found[1][level]);
+  if (step === 3) drawResponsibilities(found);
+  drawHeaps(step, found);
+  if (step === 4) drawScores();
+  sayToy(shown);
+}
+
+function drawResponsibilities(found) {
+  const ones = levels.map(() => 1);
+  const share = { kind: "area", xs: levels, opacity: 0.55 };
   drawn(responsibilityChart, {
-    x: { ...x, name: "" },
+    x: { from: FROM, to: TO },
     y: { from: 0, to: 1, ticks: [0, 0.5, 1] },
     margin: { bottom: 20 },
     marks: [
-      {
-        kind: "area",
-        xs: levels,
-        low: levels.map(() => 0),
-        high: [...found[0]],
-        colour: colours[0],
-        opacity: 0.55,
-      },
-      {
-        kind: "area",
-        xs: levels,
-        low: [...found[0]],
-        high: stacked,
-        colour: colours[1],
-        opacity: 0.55,
-      },
+      { ...share, low: levels.map(() => 0), high: [...found[0]], colour: colours[0] },
+      { ...share, low: [...found[0]], high: ones, colour: colours[1] },
       { kind: "rule", of: "x", at: toy.level, dash: "" },
     ],
   });
+}
+
+function drawHeaps(step, found) {
+  const now = step === 4 ? mixtureNow() : walk.mixtures[0];
+  onChart = now;
   const xs = [];
   for (let level = FROM; level <= TO; level += 0.5) xs.push(level);
   const curve = (mixture, model) => xs.map((level) => density(mixture, model, level));
   const total = curve(now, 0).map((one, at) => one + density(now, 1, xs[at]));
   const bars = toy.histogram.map((count) => count / TOY_PIXELS);
-  drawn(toyChart, {
-    x,
-    y: { from: 0, to: Math.max(0.045, Math.min(0.09, Math.max(...total) * 1.08)) },
-    marks: [
-      { kind: "bars", values: bars, colour: "rgb(128 128 128)", opacity: 0.4 },
-      { kind: "line", xs, ys: total, colour: INK, width: 1.5 },
-      ...[0, 1].map((model) => ({
-        kind: "line",
-        xs,
-        ys: curve(now, model),
-        colour: colours[model],
-        width: 2.4,
-        dash: model ? "9 3" : "",
-      })),
-    ],
-  });
-  const steps = walk.scores.map((_, at) => at);
-  const [worst, best] = [Math.min(...walk.scores), Math.max(...walk.scores)];
-  drawn(scoreChart, {
-    x: { from: 0, to: Math.max(steps.length - 1, 1), name: "" },
-    y: { from: worst - 0.02, to: best + 0.02 },
-    margin: { bottom: 20 },
-    marks: [
-      { kind: "line", xs: steps, ys: walk.scores, colour: INK },
-      {
+  const ofA = bars.map((bar, level) => bar * found[0][level]);
+  const marks = [
+    { kind: "bars", values: ofA, colour: colours[0], opacity: 0.38 },
+    { kind: "bars", values: bars, low: ofA, colour: colours[1], opacity: 0.38 },
+    { kind: "line", xs, ys: total, colour: INK, width: 1.5 },
+    ...[0, 1].map((model) => ({
+      kind: "line",
+      xs,
+      ys: curve(now, model),
+      colour: colours[model],
+      width: 2.4,
+      dash: model ? "9 3" : "",
+    })),
+  ];
+  if (step === 3) {
+    marks.push({ kind: "rule", of: "x", at: toy.level, dash: "2 3", opacity: 0.7 });
+    [0, 1].forEach((model) =>
+      marks.push({
         kind: "dots",
-        xs: [Math.floor(place / 2)],
-        ys: [walk.scores[Math.floor(place / 2)]],
-        colour: "var(--color-accent)",
-        size: 5,
-      },
-    ],
+        xs: [toy.level],
+        ys: [density(now, model, toy.level)],
+        colour: colours[model],
+      }),
+    );
+  }
+  drawn(toyChart, {
+    x: { from: FROM, to: TO, name: "level of the ground truth" },
+    y: { from: 0, to: Math.max(0.045, Math.min(0.09, 1.08 * Math.max(...total, ...bars))) },
+    margin: { top: 4 },
+    marks,
   });
-  sayToy(shown, now);
 }
 
-function sayToy(shown, now) {
+function drawScores() {
+  const rounds = walk.scores.map((_, at) => at);
+  const [worst, best] = [Math.min(...walk.scores), Math.max(...walk.scores)];
+  const room = 0.08 * (best - worst) + 0.005;
+  const now = Math.floor(place / 2);
+  drawn(scoreChart, {
+    x: { from: 0, to: rounds.length - 1, name: "round" },
+    y: { from: worst - room, to: best + room },
+    marks: [
+      { kind: "line", xs: rounds, ys: walk.scores, colour: INK },
+      { kind: "dots", xs: [now], ys: [walk.scores[now]], colour: "var(--color-accent)", size: 5 },
+    ],
+  });
+}
+
+function sayToy(shown) {
   const [first] = walk.mixtures;
-  const mass = [0, 1].map(() => 0);
+  const now = mixtureNow();
+  const mass = [0, 0];
+  const spread = [0, 0];
   const found = responsibilities(shown, toy.histogram);
   toy.histogram.forEach((count, level) =>
-    mass.forEach((_, model) => (mass[model] += count * found[model][level])),
+    mass.forEach((_, model) => {
+      mass[model] += count * found[model][level];
+      spread[model] += count * found[model][level] * (level - first.mean[model]) ** 2;
+    }),
   );
   [0, 1].forEach((model) => {
     live(`alpha-${model}`, written(first.weight[model]));
@@ -202,27 +218,26 @@ function sayToy(shown, now) {
     live(`new-alpha-${model}`, written(now.weight[model]));
     live(`new-sigma-${model}`, written(now.variance[model], 1));
   });
-  const terms = [0, 1].map((model) => density(first, model, toy.level));
-  const at = explained(first, toy.level).responsibility;
-  live(
-    "gamma-sum",
-    `A: ${written(terms[0], 4)} / (${written(terms[0], 4)} + ${written(terms[1], 4)}) = ${written(at[0])}`,
-  );
+  const terms = [0, 1].map((model) => written(density(first, model, toy.level), 4));
+  const [at] = explained(first, toy.level).responsibility;
+  live("gamma-sum", `A: ${terms[0]} / (${terms[0]} + ${terms[1]}) = ${written(at)}`);
   live("level", toy.level);
-  live("pixels", sum(toy.histogram).toLocaleString("en"));
-  const rounds = walk.mixtures.length - 1;
-  const half =
-    place === 0
-      ? "the start"
-      : place === lastPlace()
-        ? "EM stops"
-        : place % 2
-          ? "E step done, weights wait"
-          : "M step done";
-  live("em-where", `Step ${Math.ceil(place / 2)} of ${rounds}, ${half}`);
+  const pixels = sum(toy.histogram);
+  live("pixels", pixels.toLocaleString("en"));
+  const after = mStep(shown, found, toy.histogram);
+  const of = (value) =>
+    value.toLocaleString("en", { minimumFractionDigits: 1, maximumFractionDigits: 1 });
+  live(
+    "alpha-sum",
+    `A: ${of(mass[0])} / ${pixels.toLocaleString("en")} = ${written(after.weight[0])}`,
+  );
+  live("sigma-sum", `A: ${of(spread[0])} / ${of(mass[0])} = ${written(after.variance[0], 1)}`);
+  const round = Math.ceil(place / 2);
+  const done = place === lastPlace() ? "EM stops" : `${place % 2 ? "E" : "M"} step done`;
+  live("em-where", `Round ${round} of ${walk.mixtures.length - 1}: ${done}`);
   live("score", written(walk.scores[Math.floor(place / 2)], 5));
   const button = find('[data-do="half"]');
   button.textContent = place % 2 ? "M step" : "E step";
-  button.disabled = find('[data-do="end"]').disabled = place >= lastPlace();
+  button.disabled = find('[data-do="end"]').disabled = place === lastPlace();
   live("share", written(toy.share, 2));
 }

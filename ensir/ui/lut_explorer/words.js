@@ -16,27 +16,29 @@ const swatch = (background, className = "swatch") => {
 function legend() {
   const { names, colours, scales, most, origins } = props.value;
   const pair = (mark, text) => node("span", { className: "pair" }, mark, text);
-  const bar = (scale) => {
+  const bar = (words, least, scale, highest) => {
     const made = node("i", { className: "bar" });
     made.style.background = `linear-gradient(to right, ${scale.filter((_, at) => at % 15 === 0).join(", ")})`;
-    return made;
+    const along = node("span", { className: "along" }, least, made, highest);
+    return node("span", { className: "scale" }, words, along);
   };
   const parts = [];
   if (colour === "origin")
     parts.push(...origins.map((words, origin) => pair(swatch(ORIGIN_COLOURS[origin]), words)));
   else if (colour === "count")
-    parts.push("1", bar(scales.count), `${most.toLocaleString("en")} reference pixels, log scale`);
+    parts.push(bar("reference pixels, log scale", "1", scales.count, most.toLocaleString("en")));
   else if (colour === "largest")
     parts.push(
       ...names.map((name, model) => pair(swatch(colours[model]), name)),
       pair(swatch(GREY), "alike"),
     );
-  else parts.push("0", bar(scales.weight), `1, weight of ${names[Number(colour.split(":")[1])]}`);
+  else
+    parts.push(bar(`weight of ${names[Number(colour.split(":")[1])]}`, "0", scales.weight, "1"));
   const outlined = node("i", { className: "swatch outlined" });
   parts.push(pair(outlined, "where this picture has pixels"));
   if (colour !== "origin" && colour !== "count")
     parts.push(
-      node("span", { className: "note", text: "Pale: no reference pixels, so no fit of its own." }),
+      node("span", { className: "note", text: "Faint: no reference pixels, so no fit of its own." }),
     );
   find(".legend").replaceChildren(...parts);
 }
