@@ -31,6 +31,7 @@ import httpx
 import torch
 
 from ensir.images import encode_png
+from ensir.ui.example import LATER
 
 ROOT = Path(__file__).resolve().parents[1]
 APP = "import ensir.ui.app"
@@ -242,6 +243,8 @@ class Visitor:
 
 
 def wait_until_idle(process: int) -> None:
+    """Waits for what the app does after its start, which begins late where no page is opened."""
+    time.sleep(LATER)
     worked = -1.0
     while cpu_of(process) - worked > 0.05:
         worked = cpu_of(process)

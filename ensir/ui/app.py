@@ -6,19 +6,18 @@ import os
 import shutil
 import signal
 import threading
+from functools import partialmethod
 from pathlib import Path
 
 import gradio as gr
 from starlette.middleware import Middleware
 
 from ensir.decoding_worker import DecodingWorker
-from ensir.ensemble import kernels
 from ensir.errors import InputError
 from ensir.images import decode_with
 from ensir.limits import EXIT_SECONDS, MOST_UPLOAD_BYTES, OWN_MACHINE, PUBLIC_DEMO, Profile
 from ensir.ui.api import add_api
 from ensir.ui.compare_page import compare_page
-from ensir.ui.example import warm_up
 from ensir.ui.fit_events import FUSE_TAB
 from ensir.ui.fit_page import fit_page
 from ensir.ui.gate import Gate, address_of
@@ -46,9 +45,18 @@ PROXIES = "127.0.0.1,::1,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16"
 _TOLD_TO_END = threading.Event()
 
 
+class _App(GuardedBlocks):
+    """An app whose queue is as long as it is to be from the first.
+
+    Gradio makes a queue with the app, and lays out all its routes again for another one.
+    """
+
+    queue = partialmethod(GuardedBlocks.queue, max_size=WAITING, default_concurrency_limit=1)
+
+
 def build_app() -> gr.Blocks:
     """The app, ready to be launched."""
-    with GuardedBlocks(title=TITLE, analytics_enabled=False, fill_width=True) as app:
+    with _App(title=TITLE, analytics_enabled=False, fill_width=True) as app:
         gr.Markdown(ABOUT, elem_id="title")
         with gr.Tabs(elem_id="pages") as tabs:
             with gr.Tab("Fuse and inspect", id=FUSE_TAB, elem_id="fuse-tab"):
@@ -60,7 +68,6 @@ def build_app() -> gr.Blocks:
         for event in app.fns.values():
             event.api_visibility = "private"  # of use to the page alone
         add_api()
-    app.queue(max_size=WAITING, default_concurrency_limit=1)
     return app
 
 
@@ -69,11 +76,8 @@ def launch(port: int | None = None, *, wait: bool = True) -> str:
     if wait:
         log_to_stderr()
         signal.signal(signal.SIGTERM, _end_soon)
-    kernels.warm()  # so that the first click is as fast as the second
     try:
-        app = build_app()
-        threading.Thread(target=warm_up, name="ensir-warm-up", daemon=True).start()
-        return _serve(app, port, wait=wait)
+        return _serve(build_app(), port, wait=wait)
     except OSError:
         if port is None:
             raise

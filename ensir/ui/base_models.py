@@ -28,7 +28,7 @@ from ensir.restorers.choice import chosen_of_offered, offered_for
 from ensir.restorers.precomputed import PrecomputedOutput
 from ensir.tasks import TASKS, task_of
 from ensir.ui.jobs import followed
-from ensir.ui.reference import samples
+from ensir.ui.reference import sample_models
 
 Function = TypeVar("Function", bound=Callable[..., object])
 # How far the work is, again and again, and in the end the candidates.
@@ -128,8 +128,8 @@ def offered(task: str, picture: str | None = None) -> list[str]:
 def chosen_at_first(task: str) -> list[str]:
     """The base models of a task to begin with: three that a sample knows, if there are."""
     names = offered(task)
-    for sample in samples():
-        known = [name for name in names if name in sample.candidate_names]
+    for models in sample_models():
+        known = [name for name in names if name in models]
         if len(known) > 1:
             return known[:MOST_AT_FIRST]
     return names[:MOST_AT_FIRST]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import partial, wraps
 
 import gradio as gr
 from gradio.components import Component
@@ -39,7 +39,7 @@ from ensir.ui.events import (
     on_viewed,
     on_waiting,
 )
-from ensir.ui.example import example
+from ensir.ui.example import example, page_is_open
 from ensir.ui.inputs_panel import Inputs, inputs_panel
 from ensir.ui.inspecting import (
     on_bin_set,
@@ -234,7 +234,7 @@ def _wire_fusing(
     # A link is a run of its own, and shows the channel that it names.
     chosen = _chosen(inputs, results)
     app.load(
-        on_arrive,
+        _on_arrive,
         given,
         [
             *(link, inputs.link_note, inputs.note, given),
@@ -389,6 +389,12 @@ def hand_over(
     made = button.click(make, inputs, kept, js=js, show_progress="hidden")
     made.success(None, kept, None, js=HAND_OVER)
     at_end(made, lambda: gr.update(value=label, interactive=True), None, button, queue=False)
+
+
+@wraps(on_arrive)
+def _on_arrive(inputs: int, request: gr.Request) -> object:
+    page_is_open()
+    return on_arrive(inputs, request)
 
 
 def _shown_groups(start: str) -> tuple[object, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,7 @@ from ensir.reference_set import ReferencePictures, ReferenceStatistics
 from ensir.restorers.self_ensemble import BEHIND_NAME
 from ensir.statistics_files import is_of_pictures, read_pictures, read_statistics
 from ensir.table_files import is_released_table, read_reference
+from ensir.tensor_files import HEADER_KEY
 from ensir.tolerance import FIXED, Tolerance, tolerance_of
 
 SAMPLES = Path(__file__).parents[2] / "sample_luts"
@@ -37,16 +39,31 @@ NOT_APART = (
 Reference = ReferenceStatistics | LookupTable | None
 
 
-@functools.cache
 def sample_statistics() -> ReferenceStatistics:
     """The statistics shipped for our own filters."""
-    return read_statistics(SAMPLE_FILE)
+    return _sample_at(len(sample_models()) - 1)
+
+
+def samples() -> tuple[ReferenceStatistics, ...]:
+    """All statistics shipped, those of our filters last."""
+    return tuple(map(_sample_at, range(len(sample_models()))))
 
 
 @functools.cache
-def samples() -> tuple[ReferenceStatistics, ...]:
-    """All statistics shipped, those of our filters last."""
-    return (*map(read_statistics, _sample_files()[:-1]), sample_statistics())
+def sample_models() -> tuple[tuple[str, ...], ...]:
+    """The models of each of the samples: their headers say them, which take no time to read."""
+    from safetensors import safe_open
+
+    models = []
+    for path in _sample_files():
+        with safe_open(path, "pt") as file:
+            models.append(tuple(json.loads(file.metadata()[HEADER_KEY])["candidates"]))
+    return tuple(models)
+
+
+@functools.cache
+def _sample_at(place: int) -> ReferenceStatistics:
+    return read_statistics(_sample_files()[place])
 
 
 @functools.cache
@@ -87,7 +104,7 @@ def _sample_files() -> list[Path]:
 
 def sample_words() -> str:
     """What the samples know, in words."""
-    return "; or ".join(", ".join(sample.candidate_names) for sample in samples())
+    return "; or ".join(", ".join(models) for models in sample_models())
 
 
 def reference_for(
@@ -157,7 +174,7 @@ def _sample(candidates: Mapping[str, Tensor]) -> tuple[Reference, str]:
             "averaged. Take the weights from a ground truth, or from a table or statistics of "
             "these models."
         )
-    sample, models = samples()[place], tuple(map(_model, candidates))
+    sample, models = _sample_at(place), tuple(map(_model, candidates))
     if set(models) == set(candidates):
         return sample, _about(sample)
     renamed = replace(sample.of_candidates(models), candidate_names=tuple(candidates))
@@ -167,8 +184,8 @@ def _sample(candidates: Mapping[str, Tensor]) -> tuple[Reference, str]:
 def _place_of_sample(names: Collection[str]) -> int | None:
     """Which of the samples knows all these candidates; None: none does."""
     models = set(map(_model, names))
-    for place, sample in enumerate(samples()):
-        if len(models) == len(names) and models <= set(sample.candidate_names):
+    for place, known in enumerate(sample_models()):
+        if len(models) == len(names) and models <= set(known):
             return place
     return None
 

@@ -7,10 +7,13 @@ the CPU too where there is no Numba, and GPUs where there is no Triton.
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from functools import cache
 from types import ModuleType
 
 import torch
+
+_cold = threading.Event()  # the CPU's kernels are to be warmed, and torch serves until they are
 
 
 def compiled(device: torch.device) -> ModuleType | None:
@@ -19,22 +22,29 @@ def compiled(device: torch.device) -> ModuleType | None:
     It has `fuse_pictures`, `sum_by_bin_set` and `fit_mixtures`.
     """
     if device.type == "cpu":
-        return _for_cpu()
+        return None if _cold.is_set() else _for_cpu()
     return _for_cuda() if device.type == "cuda" else None
 
 
-def warm() -> threading.Thread:
+def warm(wait: Callable[[], object] | None = None) -> threading.Thread:
     """Compiles the kernels in the background, or reads them from disk where they are compiled.
 
-    Seconds the first time on a machine, a fraction of one after that; whoever needs a kernel
-    before its time waits for it.
+    It begins when `wait` returns, and takes many seconds the first time on a machine, one after
+    that. Nobody waits for it: if no kernel was needed yet, torch serves until it is done.
     """
 
     def compile_all() -> None:
-        kernels = _for_cpu()
-        if kernels is not None:
-            kernels.compile_all()
+        try:
+            if wait is not None:
+                wait()
+            kernels = _for_cpu()
+            if kernels is not None:
+                kernels.compile_all()
+        finally:
+            _cold.clear()
 
+    if not _for_cpu.cache_info().currsize:
+        _cold.set()
     thread = threading.Thread(target=compile_all, name="ensir-warm", daemon=True)
     thread.start()
     return thread

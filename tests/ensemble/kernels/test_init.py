@@ -1,5 +1,8 @@
 import subprocess
 import sys
+import threading
+from functools import cache
+from types import ModuleType
 
 import pytest
 import torch
@@ -45,3 +48,40 @@ def test_warming_compiles_what_is_called_most() -> None:
     kernels.warm().join(timeout=300)
     for kernel in (cpu.fuse_levels, cpu.mark_occupied, cpu.add_up, cpu.fit_cells):
         assert kernel.signatures
+
+
+class Kernels(ModuleType):
+    """Kernels that are compiled when they are let."""
+
+    def __init__(self) -> None:
+        super().__init__("kernels")
+        self.let = threading.Event()
+
+    def compile_all(self) -> None:
+        assert self.let.wait(60)
+
+
+@pytest.mark.parametrize("in_use", [False, True])
+def test_until_kernels_are_warm_torch_serves_unless_they_are_in_use(
+    monkeypatch: pytest.MonkeyPatch, in_use: bool
+) -> None:
+    made, cpu = Kernels(), torch.device("cpu")
+    monkeypatch.setattr(kernels, "_for_cpu", cache(lambda: made))
+    if in_use:
+        assert kernels.compiled(cpu) is made
+    loading = kernels.warm()
+    assert kernels.compiled(cpu) is (made if in_use else None)
+    made.let.set()
+    loading.join(60)
+    assert kernels.compiled(cpu) is made
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_kernels_that_cannot_be_warmed_are_asked_for_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made = Kernels()
+    monkeypatch.setattr(kernels, "_for_cpu", cache(lambda: made))
+    monkeypatch.setattr(made, "compile_all", lambda: 1 / 0)
+    kernels.warm().join(60)
+    assert kernels.compiled(torch.device("cpu")) is made
