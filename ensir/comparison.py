@@ -65,6 +65,10 @@ class Comparison:
     # PSNR and SSIM of `scored` by name, each computed when first asked for.
     known_scores: dict[str, tuple[float, float | None]] = field(default_factory=dict)
 
+    def __deepcopy__(self, memo: object) -> Comparison:
+        """Itself, for it does not change: a page is opened on it without a copy of its pictures."""
+        return self
+
     @property
     def size(self) -> tuple[int, int]:
         """Width and height."""

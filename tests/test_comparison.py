@@ -1,3 +1,4 @@
+import copy
 import math
 
 import pytest
@@ -239,3 +240,8 @@ def test_two_results_are_of_one_picture_if_they_share_an_input_a_truth_or_a_cand
     assert not is_same_picture(restored, compare(smaller))
     deep = {name: in_depth(picture, torch.uint16) for name, picture in ABC.items()}
     assert not is_same_picture(restored, compare(deep))
+
+
+def test_a_copy_of_a_comparison_is_itself(compared: Comparison) -> None:
+    assert copy.deepcopy(compared) is compared  # frozen: nobody can tell the difference
+    assert copy.deepcopy({"state": compared})["state"] is compared

@@ -11,6 +11,8 @@ from torch import Tensor
 from ensir.errors import InputError
 from ensir.limits import DENSE_BIN_SETS, LEVELS, MOST_BIN_SETS
 
+PLACES = 16  # binary, of a reciprocal: enough to divide 256 levels by any width
+
 
 @dataclass(frozen=True)
 class Bins:
@@ -64,13 +66,17 @@ class Bins:
         >>> Bins(width=32, candidates=3).index(pixel).item()  # bins 1, 0, 7 of 8
         71
         """
-        # A look-up is several times faster than dividing every pixel.
-        bin_of_level = torch.arange(LEVELS, device=levels.device) // self.width
         small = self.sets <= torch.iinfo(torch.int32).max
-        bin_of_level = bin_of_level.to(torch.int32 if small else torch.int64)
-        index = bin_of_level[levels[0].int()]
+        dtype = torch.int32 if small else torch.int64
+        # Multiplying and shifting gives what dividing gives, in a fraction of the time.
+        reciprocal = -(-(1 << PLACES) // self.width)
+
+        def bin_of(candidate: Tensor) -> Tensor:
+            return candidate.to(dtype).mul_(reciprocal).bitwise_right_shift_(PLACES)
+
+        index = bin_of(levels[0])
         for candidate in levels[1:]:
-            index = index.mul_(self.per_candidate).add_(bin_of_level[candidate.int()])
+            index.mul_(self.per_candidate).add_(bin_of(candidate))
         return index.long()
 
     def bins_of(self, sets: Tensor) -> Tensor:

@@ -100,6 +100,17 @@ def map_picture(comparison: Comparison, layer: Layer, of_map: Tensor, opacity: f
     return picture
 
 
+def map_places(comparison: Comparison, layer: Layer, of_map: Tensor) -> Tensor | None:
+    """The values of a map as places in the palette of its scale, (H, W) uint8.
+
+    None where its colours are mixed, or more than the palette has: see `map_picture`.
+    """
+    scale = scale_of(comparison, layer)
+    bands = [scale.places(of_map[..., rows, :]) for rows in comparison.bands()]
+    there = [band for band in bands if band is not None]
+    return torch.cat(there) if len(there) == len(bands) else None
+
+
 def summary(comparison: Comparison, layer: Layer, of_map: Tensor) -> str:
     """The values of a map in short: their mean, in the scale's unit, or each category's share."""
     scale = scale_of(comparison, layer)

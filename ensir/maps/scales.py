@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from ensir.ensemble.levels import levels_of
@@ -16,8 +17,10 @@ from ensir.palettes import (
     VIRIDIS,
     candidate_colours,
     colour_stops,
+    colour_table,
     coloured,
     coloured_places,
+    levels_of_colours,
 )
 
 # Levels at the ends of the scales; what lies beyond is shown as these.
@@ -59,6 +62,15 @@ class Scale:
         # Added up so that the zero of a signed scale falls on a whole level.
         return levels_of((place - low).mul_((255 - first) / (high - low)).add_(first).clamp_(first))
 
+    def places(self, values: Tensor) -> Tensor | None:
+        """The place of each value among `palette`, (H, W) uint8; None where some are NaN."""
+        return None if values.isnan().any() else self.levels(values)
+
+    @property
+    def palette(self) -> Tensor:
+        """All colours there are but that of NaN, (256, 3) uint8."""
+        return colour_table(self.colours)
+
     def picture(self, values: Tensor) -> Tensor:
         """Values in their colours: (H, W) float32 -> (3, H, W) uint8; what is NaN is grey."""
         unknown = values.isnan()
@@ -84,6 +96,15 @@ class Categories:
 
     names: tuple[str, ...]
     colours: tuple[str, ...]  # as CSS
+
+    def places(self, values: Tensor) -> Tensor | None:
+        """The place of each value among `palette`, (H, W) uint8; None where they are mixed."""
+        return None if values.ndim == 3 else values.to(torch.uint8)
+
+    @property
+    def palette(self) -> Tensor:
+        """All colours there are, (K, 3) uint8."""
+        return levels_of_colours(self.colours)
 
     def picture(self, values: Tensor) -> Tensor:
         """Values in their colours: (H, W) float32 -> (3, H, W) uint8.

@@ -14,8 +14,10 @@ if TYPE_CHECKING:
 
 # Read by Gradio when it is imported: no look-up leaves this machine, its calls to itself pass no
 # proxy, and visitors' pictures lie in a folder that is ours alone and goes when we go, inside the
-# one that was asked for.
+# one that was asked for. It would also describe its own speed anew after every event, for a page
+# that is not served, in longer and longer time.
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+os.environ["GRADIO_ANALYTICS_CACHE_FREQUENCY"] = str(10**9)  # events
 os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 os.environ.setdefault("NO_PROXY", "127.0.0.1,localhost")
 _asked_for = os.environ.get("GRADIO_TEMP_DIR")

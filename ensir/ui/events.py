@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Generator
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -37,7 +38,7 @@ from ensir.ui.base_models import Steps, chosen_at_first, estimate_words, offered
 from ensir.ui.errors import say_input_errors, told
 from ensir.ui.example import SEED, example_files, example_pictures
 from ensir.ui.inspecting import NO_CANDIDATE, inspected, listed, pinned
-from ensir.ui.layers import SOLID, viewer_value
+from ensir.ui.layers import SOLID
 from ensir.ui.reference import FILE, reference_for, tolerance_for
 from ensir.ui.side_by_side import side_by_side
 
@@ -46,6 +47,9 @@ OWN = "My own candidates"
 WORKSPACE = "A saved workspace"
 NEW_INPUT = "New input: press the button to fuse it. What is shown still belongs to the old one."
 FIRST_MAPS = "weight"
+# Seconds between two moments at which a run can be stopped: each takes its progress off the page
+# until there is news of it.
+HEARD_EVERY = 1.0
 SOFT = "Soft look-up: weights are mixed with those of neighbouring bin sets, which are not drawn"
 
 
@@ -390,11 +394,8 @@ def fused_outputs(
     x, y = drawn.x or 0, drawn.y or 0  # never None: there is always a pixel to look at
     kind, channel, opacity = drawn.map_kind, view.map_channel, view.map_opacity
     said = [*comparison.notes, *comparison.warnings, *([SOFT] if comparison.soft else [])]
-    in_viewer, maps, bin_sets, pixel, scores = side_by_side(
-        lambda: viewer_value(
-            comparison, map_channel=channel, opacity=opacity, pinned=(x, y), look=look
-        ),
-        lambda: views.map_items(comparison, kind, channel, opacity),
+    (in_viewer, maps), bin_sets, pixel, scores = side_by_side(
+        lambda: views.viewer_and_maps(comparison, kind, channel, opacity, pinned=(x, y), look=look),
         lambda: listed(comparison, view.channel, drawn.sort_by),
         lambda: inspected(comparison, inspect_pixel(comparison, x, y), view.channel),
         lambda: views.score_table(comparison),
@@ -446,13 +447,16 @@ def _watched(
 ) -> Generator[object, None, dict[str, Tensor]]:
     """Lets the base models work, changing nothing on the page but the progress."""
     candidates: dict[str, Tensor] = {}
+    heard = time.monotonic()
     with closing(steps):
         for step in steps:
             if isinstance(step, dict):
                 candidates = step
-            else:
-                progress(step, desc=about, unit="tiles")
+                continue
+            progress(step, desc=about, unit="tiles")
+            if time.monotonic() - heard > HEARD_EVERY:
                 yield gr.skip()
+                heard = time.monotonic()
     return candidates
 
 

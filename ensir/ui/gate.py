@@ -14,19 +14,13 @@ import re
 import secrets
 import shutil
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from ipaddress import IPv6Address, ip_address
 from pathlib import Path
-from typing import Any
 
 from ensir.limits import LEAST_FREE_BYTES, MOST_BODY_BYTES, MOST_UPLOAD_BYTES, Profile
-
-Message = MutableMapping[str, Any]
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+from ensir.ui.remembered import Application, Message, Receive, Remembered, Scope, Send
 
 log = logging.getLogger("ensir.requests")
 
@@ -83,7 +77,7 @@ class Gate:
         folder: Path,
         pending: Callable[[str], int],
     ) -> None:
-        self._inside = inside
+        self._inside = Remembered(inside)
         self._profile = profile
         self._folder = folder
         self._pending = pending

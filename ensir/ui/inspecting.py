@@ -149,14 +149,15 @@ def on_map_look(
     highlight: str | None,
 ) -> tuple[object, ...]:
     """Shows the maps of another channel or opacity, below and in the viewer."""
-    value = viewer_value(
+    value, items = views.viewer_and_maps(
         comparison,
-        map_channel=map_channel,
-        opacity=opacity,
+        kind,
+        map_channel,
+        opacity,
         pinned=pinned(comparison, x, y),
         highlight=highlight,
     )
-    return *on_maps(comparison, kind, map_channel, opacity), value
+    return items, views.map_legend(comparison, kind, map_channel, opacity), value
 
 
 @say_input_errors

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor
@@ -12,12 +13,12 @@ from ensir.ensemble.levels import levels_of, values_of
 from ensir.errors import InputError
 from ensir.images import on_white
 from ensir.looks import Look
-from ensir.maps import MAPS, Layer, layers, map_picture, map_values, scale_of
+from ensir.maps import MAPS, Layer, layers, map_picture, map_places, map_values, scale_of
 from ensir.maps.blend import level_of
 from ensir.maps.export import OVER_GREY
 from ensir.maps.scales import Scale
 from ensir.ui import viewer
-from ensir.ui.pictures import shown
+from ensir.ui.pictures import is_kept, shown, shown_places
 from ensir.ui.viewer import Legend, ViewerValue, stored_values
 
 ALL = "all three"
@@ -27,6 +28,11 @@ WINNER = MAPS["largest weight"].title
 # Of a layer's exact numbers, sent beside its picture; of larger ones the levels alone are read.
 MOST_NUMBERS = 32 * 2**20
 STOPS = 16  # of a colour bar
+
+# Layers by name, files and words alone, of the comparisons that are looked at: of their pictures,
+# and of their maps by channel and opacity.
+Made = dict[str, viewer.Layer]
+_made: WeakKeyDictionary[Comparison, dict[object, Made]] = WeakKeyDictionary()
 
 
 def place_of(channel: str) -> int | None:
@@ -63,6 +69,12 @@ def first_panels(comparison: Comparison) -> tuple[str, ...]:
     return came, FUSED, WINNER
 
 
+def maps_in_panels(comparison: Comparison, map_channel: str = ALL) -> list[Layer]:
+    """The maps that the viewer opens on."""
+    maps = maps_by_name(comparison, place_of(map_channel))
+    return [maps[name] for name in first_panels(comparison) if name in maps]
+
+
 def viewer_value(
     comparison: Comparison,
     looked_at: Collection[str] = (),
@@ -72,25 +84,34 @@ def viewer_value(
     pinned: tuple[int, int] | None = None,
     highlight: str | None = None,
     look: Look | None = None,
+    known: Mapping[Layer, Tensor] | None = None,
 ) -> ViewerValue:
     """All layers by name, those that are looked at with their pictures and numbers.
 
     Of the others the viewer asks when a visitor chooses one. Names that there are not are passed
-    over. `opacity` is that of the maps, in percent; `highlight` is the path of a mask.
+    over. `opacity` is that of the maps, in percent; `highlight` is the path of a mask; `known` are
+    the values of maps that were worked out already.
     """
     channel, opacity = place_of(map_channel), share_of(opacity)
     panels = first_panels(comparison)
     reference = TRUTH if comparison.truth is not None else panels[0]
-    made = {*looked_at, *panels, reference, *([] if look is None else look.layers)}
-    maps = maps_by_name(comparison, channel)
-    wanted = {name: it for name, it in maps.items() if name in made}
-    values = dict(zip(wanted, map_values(comparison, *wanted.values()), strict=True))
+    wanted = {*looked_at, *panels, reference, *([] if look is None else look.layers)}
+    pictures, maps = picture_names(comparison), maps_by_name(comparison, channel)
+    made = _made_before(comparison, "pictures")
+    made |= {name: _of_picture(comparison, name) for name in wanted & {*pictures} - made.keys()}
+    made_maps = _made_before(comparison, (channel, opacity))
+    lacking = {name: maps[name] for name in wanted & maps.keys() - made_maps.keys()}
+    values = values_of_maps(comparison, lacking.values(), known)
+    made_maps |= {
+        name: _of_map(comparison, name, it, values[it], opacity) for name, it in lacking.items()
+    }
+    _made.setdefault(comparison, {}).update({"pictures": made, (channel, opacity): made_maps})
     return ViewerValue(
         size=comparison.size,
         layers=(
-            *(_of_picture(comparison, name, name in made) for name in picture_names(comparison)),
+            *(made[name] if name in wanted else viewer.Layer(name, None) for name in pictures),
             *(
-                _of_map(comparison, name, it, values.get(name), opacity)
+                made_maps[name] if name in wanted else _not_made(comparison, name, it, opacity)
                 for name, it in maps.items()
             ),
         ),
@@ -101,6 +122,23 @@ def viewer_value(
         highlight=highlight,
         look=look,
     )
+
+
+def values_of_maps(
+    comparison: Comparison, wanted: Iterable[Layer], known: Mapping[Layer, Tensor] | None = None
+) -> dict[Layer, Tensor]:
+    """The values of maps, those worked out that are not `known`: in one pass, which they share."""
+    values = dict(known or {})
+    unknown = [layer for layer in dict.fromkeys(wanted) if layer not in values]
+    return values | dict(zip(unknown, map_values(comparison, *unknown), strict=True))
+
+
+def map_shown(comparison: Comparison, layer: Layer, values: Tensor, opacity: float) -> str:
+    """The path of a PNG of a map, of an opacity from 0 to 1 over the fused picture."""
+    places = map_places(comparison, layer, values) if opacity == 1 else None
+    if places is None:
+        return shown(map_picture(comparison, layer, values, opacity), is_map=True)
+    return shown_places(places, scale_of(comparison, layer).palette)
 
 
 def layer_picture(
@@ -138,9 +176,18 @@ def _seen(colours: Sequence[str], opacity: float) -> tuple[str, ...]:
     return tuple(colour + ending for colour in colours)
 
 
-def _of_picture(comparison: Comparison, name: str, is_made: bool) -> viewer.Layer:
-    if not is_made:
-        return viewer.Layer(name, None)
+def _made_before(comparison: Comparison, which: object) -> Made:
+    """The layers that were made of a comparison before, as far as their files are still there."""
+    before = _made.get(comparison, {}).get(which, {})
+    return {name: layer for name, layer in before.items() if all(map(is_kept, _files(layer)))}
+
+
+def _files(layer: viewer.Layer) -> list[str]:
+    values = None if layer.values is None else layer.values.path
+    return [file for file in (layer.picture, values) if file is not None]
+
+
+def _of_picture(comparison: Comparison, name: str) -> viewer.Layer:
     picture = comparison.pictures[name]
     # What is on screen is rounded to 8 bits, and on white where it is transparent.
     is_itself = picture.dtype == torch.uint8 and comparison.alpha is None
@@ -154,12 +201,10 @@ def _of_picture(comparison: Comparison, name: str, is_made: bool) -> viewer.Laye
 
 
 def _of_map(
-    comparison: Comparison, name: str, layer: Layer, values: Tensor | None, opacity: float
+    comparison: Comparison, name: str, layer: Layer, values: Tensor, opacity: float
 ) -> viewer.Layer:
+    picture = map_shown(comparison, layer, values, opacity)
     legend = legend_of(comparison, layer, opacity)
-    if values is None:
-        return viewer.Layer(name, None, kind="map", legend=legend)
-    picture = shown(map_picture(comparison, layer, values, opacity), is_map=True)
     if legend.is_key and not MAPS[layer.kind].mixed:
         values = values.to(torch.uint8)  # places of the key, in a quarter of the room
     is_read = not MAPS[layer.kind].mixed and values.nbytes <= MOST_NUMBERS
@@ -170,3 +215,7 @@ def _of_map(
         values=stored_values(values[None]) if is_read else None,
         legend=legend,
     )
+
+
+def _not_made(comparison: Comparison, name: str, layer: Layer, opacity: float) -> viewer.Layer:
+    return viewer.Layer(name, None, kind="map", legend=legend_of(comparison, layer, opacity))

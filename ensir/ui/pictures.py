@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import secrets
+import zlib
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 
 from torch import Tensor
@@ -21,14 +22,23 @@ def shown(picture: Tensor, *, is_map: bool = False) -> str:
     return stored(name, "png", lambda: _encoded(picture, is_map))
 
 
+def shown_places(places: Tensor, colours: Tensor) -> str:
+    """As `shown`, of places (H, W) uint8 in a list of up to 256 colours (K, 3) uint8.
+
+    A third of the time and of the bytes.
+    """
+    pixels = places.contiguous().numpy()
+    name = digest(f"{pixels.shape}".encode() + colours.numpy().tobytes() + pixels.data)
+    return stored(name, "png", lambda: _with_palette(places, colours))
+
+
 def stored(name: str, ending: str, make: Callable[[], bytes]) -> str:
     """The path of the file whose content has the digest `name`; `make` is called where it is new.
 
     A reader sees all of it or none. Raises InputError where it cannot be written.
     """
     path = Path(os.environ["GRADIO_TEMP_DIR"]) / f"{name[:32]}.{ending}"
-    with contextlib.suppress(FileNotFoundError):
-        os.utime(path)  # used again: not the next to be swept
+    if is_kept(str(path)):
         return str(path)
     part = path.with_name(f"ensir-{secrets.token_hex(8)}.part")
     try:
@@ -44,6 +54,26 @@ def stored(name: str, ending: str, make: Callable[[], bytes]) -> str:
             ) from None
         raise
     return str(path)
+
+
+def is_kept(path: str) -> bool:
+    """Whether a file is still there; it is used again, so it is not the next to be swept."""
+    try:
+        os.utime(path)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _with_palette(places: Tensor, colours: Tensor) -> bytes:
+    from PIL import Image
+
+    picture = Image.fromarray(places.numpy()).convert("P")
+    picture.putpalette(colours.numpy().tobytes())
+    data = BytesIO()
+    # Runs alone: almost as small as with all that repeats, in half the time.
+    picture.save(data, "PNG", compress_level=1, compress_type=zlib.Z_RLE)
+    return data.getvalue()
 
 
 def _encoded(picture: Tensor, is_map: bool) -> bytes:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from html import escape
+
+from torch import Tensor
 
 from ensir.bin_set_plot import pixel_svg
 from ensir.bin_sets import BinSet, bin_sets, levels_in, sortable_by, thumbnails
@@ -10,14 +13,28 @@ from ensir.candidates_plot import candidates_svg
 from ensir.comparison import CHANNELS, TRUTH, Comparison, scores
 from ensir.errors import InputError
 from ensir.inspection import PixelInspection
-from ensir.maps import MAPS, Layer, layers, map_picture, map_values, missing, summary
+from ensir.looks import Look
+from ensir.maps import MAPS, Layer, layers, missing, summary
 from ensir.maps.kinds import Of
-from ensir.palettes import CIVIDIS, candidate_colours, coloured
+from ensir.palettes import CIVIDIS, candidate_colours, colour_table
 from ensir.probe import probe
-from ensir.ui.layers import ALL, SOLID, layer_picture, legend_of, place_of, share_of
-from ensir.ui.pictures import shown
+from ensir.ui.layers import (
+    ALL,
+    SOLID,
+    layer_picture,
+    legend_of,
+    map_shown,
+    maps_in_panels,
+    place_of,
+    share_of,
+    values_of_maps,
+    viewer_value,
+)
+from ensir.ui.pictures import shown, shown_places
+from ensir.ui.side_by_side import side_by_side
 from ensir.ui.tables import table_html
 from ensir.ui.theme import legend_html
+from ensir.ui.viewer import ViewerValue
 
 SCORE_COLUMNS = ("", "PSNR, dB", "over average", "SSIM")
 MOST_BIN_SETS = 24  # listed at once
@@ -64,17 +81,53 @@ def maps_of(comparison: Comparison, kind: str, map_channel: str = ALL) -> list[L
 
 
 def map_items(
-    comparison: Comparison, kind: str, map_channel: str = ALL, opacity: float = SOLID
+    comparison: Comparison,
+    kind: str,
+    map_channel: str = ALL,
+    opacity: float = SOLID,
+    known: Mapping[Layer, Tensor] | None = None,
 ) -> list[tuple[str, str]]:
-    """The maps of a kind, each with what it says in short; their opacity is in percent."""
+    """The maps of a kind, each with what it says in short; their opacity is in percent.
+
+    `known` are the values of maps that were worked out already.
+    """
     share = share_of(opacity)
     there = maps_of(comparison, kind, map_channel)
+    values = values_of_maps(comparison, there, known)
     items = []
-    for layer, values in zip(there, map_values(comparison, *there), strict=True):
-        said = [layer.of or MAPS[kind].title, summary(comparison, layer, values)]
-        picture = shown(map_picture(comparison, layer, values, share), is_map=True)
+    for layer in there:
+        said = [layer.of or MAPS[kind].title, summary(comparison, layer, values[layer])]
+        picture = map_shown(comparison, layer, values[layer], share)
         items.append((picture, ", ".join(filter(None, said))))
     return items
+
+
+def viewer_and_maps(
+    comparison: Comparison,
+    kind: str,
+    map_channel: str,
+    opacity: float,
+    *,
+    pinned: tuple[int, int] | None,
+    highlight: str | None = None,
+    look: Look | None = None,
+) -> tuple[ViewerValue, list[tuple[str, str]]]:
+    """`viewer_value` and `map_items`: what both need of the weights is worked out once."""
+    there = [*maps_in_panels(comparison, map_channel), *maps_of(comparison, kind, map_channel)]
+    known = values_of_maps(comparison, there)
+    in_viewer, items = side_by_side(
+        lambda: viewer_value(
+            comparison,
+            map_channel=map_channel,
+            opacity=opacity,
+            pinned=pinned,
+            highlight=highlight,
+            look=look,
+            known=known,
+        ),
+        lambda: map_items(comparison, kind, map_channel, opacity, known),
+    )
+    return in_viewer, items
 
 
 def map_legend(
@@ -155,7 +208,7 @@ def bin_set_items(
     """Where bin sets lie, small, and their numbers in words: those they are sorted by, too."""
     small = thumbnails(comparison, channel, [it.number for it in there])
     return [
-        (shown(coloured(levels, CIVIDIS), is_map=True), _bin_set_words(it, sort_by))
+        (shown_places(levels, colour_table(CIVIDIS)), _bin_set_words(it, sort_by))
         for it, levels in zip(there, small, strict=True)
     ]
 

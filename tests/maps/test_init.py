@@ -11,6 +11,7 @@ from ensir.maps import (
     Of,
     layers,
     map_picture,
+    map_places,
     map_values,
     missing,
     scale_of,
@@ -108,6 +109,26 @@ def test_the_picture_of_a_map_has_the_colours_of_its_scale(compared: Comparison)
         for value, (y, x) in list(once.items())[:20]:
             alone = scale.picture(torch.tensor([[value]]))
             assert torch.equal(alone[:, 0, 0], picture[:, y, x])
+
+
+def test_places_in_a_palette_are_the_picture_of_a_map(
+    compared: Comparison, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ensir.comparison.PIXELS_AT_ONCE", 50 * 9)  # in several bands
+    unknown = set()
+    for layer in layers(compared, 0):
+        values = map_values(compared, layer)[0]
+        places = map_places(compared, layer, values)
+        if places is None:
+            unknown.add(layer.kind)
+            assert MAPS[layer.kind].mixed or values.isnan().any()
+            continue
+        assert (places.shape, places.dtype) == ((70, 50), torch.uint8)
+        palette = scale_of(compared, layer).palette
+        assert palette.dtype == torch.uint8 and len(palette) <= 256
+        coloured = palette[places.long()].permute(2, 0, 1)
+        assert torch.equal(coloured, map_picture(compared, layer, values))
+    assert "weight" not in unknown and "mixed colours" in unknown
 
 
 def test_every_map_is_named_with_its_channel(compared: Comparison) -> None:

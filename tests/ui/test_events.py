@@ -31,7 +31,8 @@ from ensir.restorers import RESTORERS, restore_with
 from ensir.restorers.classical import CLASSICAL
 from ensir.table_files import read_table
 from ensir.tasks import TASKS, clean, degraded
-from ensir.ui import views
+from ensir.ui import events, views
+from ensir.ui.base_models import Steps
 from ensir.ui.events import (
     FIRST_MAPS,
     NEW_INPUT,
@@ -840,3 +841,27 @@ def test_what_the_reference_set_does_not_cover_is_said_on_the_page(small: Compar
     assert fitted[COMPARISON].warnings
     for sentence in fitted[COMPARISON].warnings:
         assert escape(sentence) in fitted[NOTE]
+
+
+@pytest.mark.parametrize(("seconds", "stops"), [(-1.0, 30), (1000.0, 0)])
+def test_a_run_shows_each_step_and_can_be_stopped_now_and_then(
+    monkeypatch: pytest.MonkeyPatch, seconds: float, stops: int
+) -> None:
+    monkeypatch.setattr(events, "HEARD_EVERY", seconds)
+    shown: list[tuple[int, int]] = []
+
+    def steps() -> Steps:
+        yield from [(done, 30) for done in range(30)]
+        yield {"A": CANDIDATES[0]}
+
+    def progress(step: tuple[int, int], **_: str) -> None:
+        shown.append(step)
+
+    watched = events._watched(steps(), "Restoring", progress)  # type: ignore[arg-type]
+    heard = 0
+    with pytest.raises(StopIteration) as ended:
+        while True:
+            assert next(watched) == SKIP
+            heard += 1
+    assert (len(shown), heard) == (30, stops)
+    assert list(ended.value.value) == ["A"]

@@ -23,8 +23,10 @@ from ensir.ui.layers import (
     layer_picture,
     legend_of,
     maps_by_name,
+    maps_in_panels,
     picture_names,
     place_of,
+    values_of_maps,
     viewer_value,
 )
 from ensir.ui.viewer import Values, ViewerValue
@@ -90,6 +92,7 @@ def test_only_what_is_looked_at_is_made(small: Comparison, monkeypatch: pytest.M
         return map_values(comparison, *wanted)
 
     monkeypatch.setattr(module, "map_values", noted)
+    small = replace(small)  # of which nothing was made yet
     value = viewer_value(small)
     assert {it.name for it in value.layers if it.picture} == {AVERAGE, FUSED, WINNER, TRUTH}
     assert not [it for it in value.layers if it.values and not it.picture]
@@ -100,6 +103,35 @@ def test_only_what_is_looked_at_is_made(small: Comparison, monkeypatch: pytest.M
     }
     assert set(made[1:]) == {Layer("largest weight", "", 0), Layer("weight", "C", 0)}
     assert all(it.legend is not None for it in wanted.layers if it.kind == "map")
+
+
+def test_what_was_made_is_made_again_only_where_its_file_is_gone(
+    small: Comparison, uploads: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = replace(small)
+    names = ["A", "weight of B"]
+    first = viewer_value(small, names)
+    with monkeypatch.context() as nothing_made:
+        nothing_made.setattr(module, "map_values", lambda comparison: [])
+        nothing_made.setattr(module, "layer_picture", None)
+        assert viewer_value(small, names) == first
+    by_name = {it.name: it for it in first.layers}
+    numbers = by_name["weight of B"].values
+    assert numbers is not None
+    lost = [by_name["A"].picture, by_name[WINNER].picture, numbers.path]
+    for file in filter(None, lost):
+        Path(file).unlink()
+    assert viewer_value(small, names) == first
+    assert all(Path(file).exists() for file in filter(None, lost))
+
+
+def test_values_that_are_known_are_not_worked_out_again(small: Comparison) -> None:
+    both = [Layer("weight", "A"), Layer("entropy")]
+    known = {both[0]: torch.zeros(40, 36)}
+    values = values_of_maps(small, both, known)
+    assert values[both[0]] is known[both[0]]
+    assert torch.equal(values[both[1]], map_values(small, both[1])[0])
+    assert maps_in_panels(small, "red") == [Layer("largest weight", "", 0)]
 
 
 def test_a_picture_is_its_levels_and_its_exact_values(
@@ -159,7 +191,7 @@ def test_numbers_of_a_large_layer_are_not_sent(
     of_key, of_picture = 40 * 36, 3 * 4 * 40 * 36  # bytes of uint8 and float32
     for most, sent in ((of_picture, {FUSED, AVERAGE, WINNER}), (of_key, {WINNER}), (1, set())):
         monkeypatch.setattr(module, "MOST_NUMBERS", most)
-        value = viewer_value(small)
+        value = viewer_value(replace(small))
         assert {it.name for it in value.layers if it.values} == sent
         assert torch.equal(shown_in(value.layers[0]), small.fused.values)
 

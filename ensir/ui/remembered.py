@@ -1,0 +1,84 @@
+"""Pages that are the same for every visitor are made once.
+
+Gradio copies its description of the app, writes it, a megabyte, and packs it at each visit: a tenth
+of a second that all others wait for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+Message = MutableMapping[str, Any]
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+Key = tuple[object, ...]
+
+PAGES = ("/", "/config")  # the app, for browsers and for programs
+# All of a request that Gradio makes them from: the address that it shall name in links, how the
+# answer may be packed, and which page asks.
+MADE_FROM = (
+    *(b"host", b"x-forwarded-host", b"x-forwarded-proto", b"x-gradio-server"),
+    *(b"accept-encoding", b"origin"),
+)
+MOST = 16  # answers kept, a megabyte each at most; who sends odd headers puts others out of them
+
+
+class Remembered:
+    """An ASGI application before another, whose `PAGES` it asks for once for each kind of request.
+
+    Only whole answers of status 200 that give no cookie are kept, the ones asked for last.
+    """
+
+    def __init__(self, inside: Application) -> None:
+        self._inside = inside
+        self._kept: dict[Key, list[Message]] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        key = key_of(scope)
+        if key is None:
+            await self._inside(scope, receive, send)
+            return
+        messages = self._kept.pop(key, None)
+        if messages is None:
+            messages = await self._made(scope, receive, send)
+        else:
+            for message in messages:
+                await send(dict(message))  # a copy: who sends it may add to its headers
+        if messages and _is_to_keep(messages):
+            self._kept[key] = messages  # behind all others
+            if len(self._kept) > MOST:
+                del self._kept[next(iter(self._kept))]
+
+    async def _made(self, scope: Scope, receive: Receive, send: Send) -> list[Message]:
+        messages: list[Message] = []
+
+        async def noted(message: Message) -> None:
+            messages.append(dict(message))
+            await send(message)
+
+        await self._inside(scope, receive, noted)
+        return messages
+
+
+def key_of(scope: Scope) -> Key | None:
+    """What a page is made from; None for a request that is for none, or asks more of it."""
+    if scope["type"] != "http" or scope["method"] != "GET" or scope["path"] not in PAGES:
+        return None
+    if scope.get("query_string"):
+        return None
+    headers = ((name, value) for name, value in scope["headers"] if name in MADE_FROM)
+    where = scope.get("scheme"), *(scope.get("server") or ()), scope.get("root_path")
+    return scope["path"], *where, *headers
+
+
+def _is_to_keep(messages: list[Message]) -> bool:
+    first, last = messages[0], messages[-1]
+    return (
+        first.get("status") == 200
+        and not any(name.lower() == b"set-cookie" for name, _ in first.get("headers", ()))
+        and last["type"] == "http.response.body"
+        and not last.get("more_body", False)
+    )

@@ -1,0 +1,130 @@
+from collections import Counter
+from collections.abc import Callable
+
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
+from starlette.routing import Route
+from starlette.testclient import TestClient
+
+from ensir.ui import remembered
+from ensir.ui.remembered import PAGES, Remembered
+
+pytestmark = pytest.mark.filterwarnings("default")
+
+
+class Visited:
+    """Clients of an application that counts what it is asked for."""
+
+    def __init__(self, answer: Callable[[Request], Response]) -> None:
+        self.asked: Counter[str] = Counter()
+
+        async def counted(request: Request) -> Response:
+            self.asked[request.url.path] += 1
+            return answer(request)
+
+        inside = Starlette(routes=[Route("/{path:path}", counted, methods=["GET", "POST"])])
+        self.application = Remembered(inside)
+        self.client = TestClient(self.application)
+
+
+def of_host(request: Request) -> Response:
+    return PlainTextResponse(f"this is {request.headers['host']}{request.url.path}")
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_is_made_once_and_is_the_same_for_all(path: str) -> None:
+    visited = Visited(of_host)
+    answers = [visited.client.get(path) for _ in range(3)]
+    assert visited.asked == {path: 1}
+    assert {answer.text for answer in answers} == {f"this is testserver{path}"}
+    first, *others = (dict(answer.headers) for answer in answers)
+    assert all(headers == first for headers in others)
+
+
+def test_a_page_is_made_again_for_whatever_it_is_made_from() -> None:
+    visited = Visited(of_host)
+    for headers in (
+        {"host": "here"},
+        {"host": "there"},
+        {"host": "here", "x-forwarded-host": "elsewhere"},
+        {"host": "here", "x-forwarded-proto": "https"},
+        {"host": "here", "x-gradio-server": "http://elsewhere"},
+        {"host": "here", "accept-encoding": "br"},
+        {"host": "here", "origin": "http://there"},
+    ):
+        before = visited.asked["/"]
+        for visitor in ("Firefox", "Chromium"):
+            answer = visited.client.get("/", headers={**headers, "user-agent": visitor})
+            assert answer.text == f"this is {headers['host']}/"
+        assert visited.asked["/"] == before + 1
+
+
+def test_what_is_no_page_or_asks_for_more_is_passed_on() -> None:
+    visited = Visited(of_host)
+    for _ in range(2):
+        visited.client.get("/gradio_api/info")
+        visited.client.get("/?task=noise")
+        visited.client.post("/config")
+    assert visited.asked == {"/gradio_api/info": 2, "/": 2, "/config": 2}
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda _: PlainTextResponse("no", 404),
+        lambda _: PlainTextResponse("yours", headers={"set-cookie": "name=ann"}),
+    ],
+)
+def test_a_refusal_or_what_is_for_one_visitor_is_not_kept(
+    answer: Callable[[Request], Response],
+) -> None:
+    visited = Visited(answer)
+    for _ in range(2):
+        visited.client.get("/")
+    assert visited.asked["/"] == 2
+
+
+def test_an_answer_that_broke_off_is_not_kept() -> None:
+    pieces = iter([["half", None], ["half", "whole"]])
+
+    def broken(_: Request) -> Response:
+        def content() -> object:
+            for piece in next(pieces):
+                if piece is None:
+                    raise RuntimeError("broke off")
+                yield piece
+
+        return StreamingResponse(content())
+
+    visited = Visited(broken)
+    with pytest.raises(RuntimeError, match="broke off"):
+        visited.client.get("/")
+    assert [visited.client.get("/").text for _ in range(2)] == ["halfwhole"] * 2
+    assert visited.asked["/"] == 2
+
+
+def test_what_is_added_to_an_answer_is_not_added_to_the_next() -> None:
+    visited = Visited(of_host)
+
+    async def adding(scope: dict, receive: Callable, send: Callable) -> None:
+        async def marked(message: dict) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], (b"x-mark", b"1")]
+            await send(message)
+
+        await visited.application(scope, receive, marked)
+
+    client = TestClient(adding)
+    for _ in range(3):
+        assert client.get("/").headers.get_list("x-mark") == ["1"]
+    assert visited.asked["/"] == 1
+
+
+def test_the_answers_asked_for_last_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(remembered, "MOST", 2)
+    visited = Visited(of_host)
+    for host in ("a", "b", "a", "c", "a", "b"):
+        visited.client.get("/", headers={"host": host})
+    assert visited.asked["/"] == 4  # "b" went for "c"
