@@ -66,7 +66,7 @@ class Comparison:
     known_scores: dict[str, tuple[float, float | None]] = field(default_factory=dict)
 
     def __deepcopy__(self, memo: object) -> Comparison:
-        """Itself, for it does not change: a page is opened on it without a copy of its pictures."""
+        """Itself, for only its scores are added to: a page opens on it without copied pictures."""
         return self
 
     @property

@@ -135,7 +135,7 @@ class ReferenceStatistics:
     reference_sets: tuple[str, ...]  # names, sorted, each once
     pictures: int
     file_sha256: str | None = None  # of the file they were read from, kept by what is fitted
-    # How truths lie to their candidates, pixel beside pixel: of pictures that were at hand, rising.
+    # How truths lie to all candidates there were, pixel beside pixel: of pictures at hand then.
     details: tuple[TruthDetail, ...] = ()
 
     def __add__(self, other: ReferenceStatistics) -> ReferenceStatistics:
@@ -145,7 +145,7 @@ class ReferenceStatistics:
             self.candidate_names,
             tuple(sorted({*self.reference_sets, *other.reference_sets})),
             self.pictures + other.pictures,
-            details=tuple(sorted(self.details + other.details)),
+            details=self.details + other.details,
         )
 
     def __sub__(self, other: ReferenceStatistics) -> ReferenceStatistics:
@@ -155,7 +155,7 @@ class ReferenceStatistics:
             self.candidate_names,
             self.reference_sets,
             self.pictures - other.pictures,
-            details=tuple(sorted((Counter(self.details) - Counter(other.details)).elements())),
+            details=tuple((Counter(self.details) - Counter(other.details)).elements()),
         )
 
     def coarser(self, width: int) -> ReferenceStatistics:

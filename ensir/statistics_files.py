@@ -6,8 +6,7 @@ which compress to half the size of the sums themselves.
 
 from __future__ import annotations
 
-from dataclasses import astuple, replace
-from math import isfinite
+from dataclasses import astuple, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +36,8 @@ from ensir.truth_detail import TruthDetail
 STATISTICS_FORMAT = "ensir bin statistics 2"
 PICTURES_FORMAT = "ensir reference pictures 1"
 ROWS = ("row_channel", "row_set", "row_level", "row_count")  # columns of the histogram
+MOST_DETAILS = 4096  # in a file of sums: its header stays short
+MOST_OF_A_DETAIL = 1e6  # none of them comes near it
 DIMENSIONS = {"sets": 1, "sums": 3, "products": 3, "truth_products": 3, **dict.fromkeys(ROWS, 1)}
 
 
@@ -51,7 +52,7 @@ def statistics_bytes(gathered: ReferenceStatistics) -> bytes:
     if gathered.pictures < 1:
         raise InputError("statistics of no picture cannot be written: leave one in")
     _check_names(gathered.reference_sets)
-    header = {
+    header: dict[str, Any] = {
         "format": STATISTICS_FORMAT,
         "candidates": gathered.candidate_names,
         "bin_width": statistics.bins.width,
@@ -59,6 +60,8 @@ def statistics_bytes(gathered: ReferenceStatistics) -> bytes:
         "pictures": gathered.pictures,
         "pixels": statistics.pixels,
     }
+    if 0 < len(gathered.details) <= MOST_DETAILS:
+        header["details"] = sorted(map(astuple, gathered.details))
     narrow = {name: _narrowed(values) for name, values in _tensors(statistics).items()}
     return pack(narrow, header, compressed=True)
 
@@ -122,7 +125,8 @@ def read_statistics(path: str | Path) -> ReferenceStatistics:
     statistics = _checked(tensors, bins, name)
     reference_sets = _reference_sets(header.get("reference_sets"), name)
     pictures = whole_number(header, "pictures", name)
-    return ReferenceStatistics(statistics, names, reference_sets, pictures, digest(data))
+    details = _details(header.get("details", []), pictures, name)
+    return ReferenceStatistics(statistics, names, reference_sets, pictures, digest(data), details)
 
 
 def read_pictures(path: str | Path) -> ReferencePictures:
@@ -143,11 +147,14 @@ def read_pictures(path: str | Path) -> ReferencePictures:
     apart = _apart(tensors, len(names))
     if apart is None or not isinstance(sources, list) or len(sources) != len(names):
         raise damaged(name, "its header does not describe its content")
+    details = header.get("details", [[] for _ in names])
+    if not isinstance(details, list) or len(details) != len(names):
+        raise damaged(name, "its header does not describe its truths")
     parts = []
-    details = _details(header.get("details"), len(names), name)
-    for one, source, detail in zip(apart, sources, details, strict=True):
+    for one, source, said in zip(apart, sources, details, strict=True):
         statistics = _checked(one, bins, name)
         reference_sets = _reference_sets(source, name)
+        detail = _details(said, 1, name)
         parts.append(ReferenceStatistics(statistics, candidates, reference_sets, 1, details=detail))
     if len({part.statistics.channels for part in parts}) > 1:
         raise damaged(name, "its pictures differ in their channels")
@@ -199,23 +206,19 @@ def _reference_sets(said: object, name: str) -> tuple[str, ...]:
     return tuple(said)
 
 
-def _details(said: object, pictures: int, name: str) -> list[tuple[TruthDetail, ...]]:
-    """How each truth lies to its candidates, as far as the file says it: older ones do not."""
-    if said is None:
-        return [()] * pictures
-    try:
-        if not isinstance(said, list) or len(said) != pictures:
-            raise ValueError
-        found = [tuple(TruthDetail(*one) for one in each) for each in said]
-        if not all(len(each) <= 1 and all(map(_are_finite, each)) for each in found):
-            raise ValueError
-    except (TypeError, ValueError):
-        raise damaged(name, "its header does not describe its truths") from None
-    return found
+def _details(said: object, most: int, name: str) -> tuple[TruthDetail, ...]:
+    """How truths lie to their candidates, as far as a file says it: older ones do not."""
+    if not isinstance(said, list) or len(said) > most or not all(map(_is_detail, said)):
+        raise damaged(name, "its header does not describe its truths")
+    return tuple(TruthDetail(*one) for one in said)
 
 
-def _are_finite(detail: TruthDetail) -> bool:
-    return all(type(value) is float and isfinite(value) for value in astuple(detail))
+def _is_detail(said: object) -> bool:
+    return (
+        isinstance(said, list)
+        and len(said) == len(fields(TruthDetail))
+        and all(type(value) is float and abs(value) < MOST_OF_A_DETAIL for value in said)
+    )
 
 
 def _check_names(reference_sets: tuple[str, ...]) -> None:

@@ -31,7 +31,10 @@ MOST_NOISY = 1.4  # times the limit: all texture is less
 # Of pixels beside each other, in the picture that lies in the middle or in a single one.
 DISPLACED = 0.3  # pixels
 SHARP = 0.96  # of the slope of the candidates' edges
-NOISE = 3.8  # levels; some photographs have nearly as much of their own
+# Levels; some photographs have nearly as much of their own, and of single ones that are all texture
+# candidates lose more.
+NOISE, NOISE_ALONE = 3.8, 8.0
+FIRST_ORDER = 1.5  # pixels; how far a displacement beyond it is, slopes do not say
 BLOCKS, BLOCKS_ALONE = 0.08, 0.13  # of a usual step; that many have photographs kept as JPEG
 
 
@@ -94,25 +97,31 @@ def _found(
 
 def _found_in_detail(detail: TruthDetail, pictures: int) -> tuple[str, str] | None:
     """The same of how its pixels lie beside each other; says more, and surer, than sums do."""
+    several = pictures >= SEVERAL
     if detail.displaced > DISPLACED:
+        far = f"about {detail.displaced:.1f} pixels"
+        if detail.displaced > FIRST_ORDER:
+            far = "more than a pixel"
         return (
-            f"is displaced against the candidates by about {detail.displaced:.1f} pixels",
+            f"is displaced against the candidates by {far}",
             "it may have been cropped or enlarged otherwise; look at a pair",
         )
-    if detail.blocks > (BLOCKS if pictures >= SEVERAL else BLOCKS_ALONE):
+    if detail.blocks > (BLOCKS if several else BLOCKS_ALONE):
         return (
             "has the borders of 8 × 8 blocks, which the candidates have not",
-            "it may have been saved as JPEG; use the truth as it was before",
+            "it may have been saved as JPEG; use the truth as it was before, if you have it",
         )
     if detail.sharp < SHARP:
         return (
             f"has softer edges than the candidates ({detail.sharp:.0%} of their slope)",
-            "it may be blurred or the degraded picture, or they are sharpened; look at a pair",
+            "it may be blurred or the degraded picture, or they are sharpened or noisy; look at a "
+            "pair",
         )
-    if detail.noise > NOISE:
+    if detail.noise > (NOISE if several else NOISE_ALONE):
         return (
-            f"has noise of about {detail.noise:.0f} levels, which the candidates have not",
-            "use the truth as it was before",
+            f"has fine detail of about {detail.noise:.0f} levels even where it is smoothest, which "
+            "the candidates have not",
+            "it may be noisy, or texture that they lost; look at a pair",
         )
     return None
 
@@ -134,7 +143,7 @@ def doubts(gathered: ReferencePictures | ReferenceStatistics) -> tuple[str, ...]
     if total is None or not fits:
         return ()
     floor = min((fit.floor for fit in fits.values()), key=lambda one: (one != one, one))
-    usual = typical(pictures.total.details)
+    usual = typical(pictures.total.details, len(pictures.parts))
     whole = doubt(total, "the reference set", len(fits), floor, detail=usual)
     if whole is not None:
         return (whole,)
@@ -156,7 +165,7 @@ def doubts_of_sum(
     fit = truth_fit(statistics)
     if fit is None:
         return ()
-    said = doubt(fit, "the reference set", pictures, detail=typical(details))
+    said = doubt(fit, "the reference set", pictures, detail=typical(details, pictures))
     return () if said is None else (said,)
 
 
@@ -188,9 +197,9 @@ def details_of(pictures: ReferencePictures) -> dict[str, TruthDetail]:
     }
 
 
-def typical(details: Sequence[TruthDetail]) -> TruthDetail | None:
-    """Each measure of the picture that lies in the middle by it; None of no picture."""
-    if not details:
+def typical(details: Sequence[TruthDetail], pictures: int) -> TruthDetail | None:
+    """Each measure of the picture that lies in the middle by it; None where most are not known."""
+    if 2 * len(details) <= pictures:
         return None
     return TruthDetail(*map(median, zip(*map(astuple, details), strict=True)))
 

@@ -2,8 +2,8 @@
 
     python scripts/make_example.py
 
-To be called when the weights for deraining change, the sample statistics of them, or the example's
-picture or rain.
+To be called when the weights for deraining change, their sample statistics, or anything else that
+the scores follow from: their test says so.
 """
 
 from __future__ import annotations

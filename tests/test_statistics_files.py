@@ -60,6 +60,8 @@ def test_how_the_truths_lie_to_their_candidates_comes_back(tmp_path: Path) -> No
     found = read_pictures(tmp_path / "x.safetensors")
     assert [part.details for part in found.parts] == details
     assert pictures_bytes(found) == (tmp_path / "x.safetensors").read_bytes()
+    write_statistics(pictures.total, tmp_path / "sum.safetensors")
+    assert read_statistics(tmp_path / "sum.safetensors").details == (*details[0], *details[2])
 
 
 @pytest.mark.parametrize("kind", ADVERSARIAL)
@@ -192,6 +194,8 @@ def test_what_no_pictures_have_is_refused(
         ("details", [[], [], [], [[0.1, 1.0, 0.0]]]),
         ("details", [[], [], [], [[0.1, 1.0, 0.0, float("nan")]]]),
         ("details", [[], [], [], [[0.1, 1.0, 0.0, "0"]]]),
+        ("details", [[], [], [], [[1e308, 1.0, 0.0, 0.0]]]),
+        ("details", [[], [], [], {}]),
         ("details", [[], [], [], [[0.1, 1.0, 0.0, 0.0]] * 2]),
         ("details", [[], [], [], 4]),
         ("details", {"a": 1}),

@@ -95,7 +95,7 @@ def test_the_usual_error_is_that_of_averaging_pictures_left_out() -> None:
 
 @pytest.mark.parametrize("odd", [1, 2])
 def test_odd_pictures_do_not_widen_what_is_tolerated(odd: int) -> None:
-    """In their error, and in the cells that they alone fill; up to a quarter of the pictures."""
+    """Up to a quarter of the pictures."""
     pictures = made(8, noise=4)
     far = [make_statistics(make_pictures(90, 3, noise=60, contrast=90), 32) for _ in range(odd)]
     names = tuple(map(str, range(8 + odd)))

@@ -137,3 +137,14 @@ def test_a_grey_picture_has_one_channel_and_a_flat_one_no_noise() -> None:
 def test_of_a_picture_smaller_than_three_blocks_nothing_is_said() -> None:
     candidates, truth = made(height=LEAST - 1)
     assert truth_detail(candidates, truth) is None
+
+
+@pytest.mark.parametrize("slope", [0.1, 0.3, 1.0])
+def test_a_smooth_truth_that_is_brighter_or_of_noisy_candidates_is_not_displaced_nor_soft(
+    slope: float,
+) -> None:
+    random = torch.Generator().manual_seed(1)
+    ramp = (100 + slope * torch.arange(128.0)).expand(3, 128, 128)
+    noise = torch.randn(3, *ramp.shape, generator=random)
+    found = detail_of(levels(ramp + 1), levels(ramp + noise))
+    assert found.displaced < 0.1 and found.sharp > SHARP

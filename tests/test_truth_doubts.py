@@ -128,7 +128,11 @@ def test_every_doubt_is_one_sentence(found: TruthFit, said: str) -> None:
     [
         (replace(IN_DETAIL, displaced=1.04), "displaced against the candidates by about 1.0 pix"),
         (replace(IN_DETAIL, sharp=0.6), "softer edges than the candidates (60% of their slope)"),
-        (replace(IN_DETAIL, noise=5.2), "noise of about 5 levels, which the candidates have not"),
+        (
+            replace(IN_DETAIL, displaced=3.3),
+            "displaced against the candidates by more than a pixel",
+        ),
+        (replace(IN_DETAIL, noise=9.2), "fine detail of about 9 levels even where it is smoothest"),
         (replace(IN_DETAIL, blocks=0.4), "the borders of 8 × 8 blocks, which the candidates"),
     ],
 )
@@ -169,6 +173,22 @@ def test_the_picture_in_the_middle_speaks_for_the_set(wrong: int) -> None:
     else:
         assert f"({wrong} of 7 pictures)" in said and "(in a its truth is displaced" in said
         assert doubts(pictures.total) == ()
+
+
+def test_a_few_of_the_truths_do_not_speak_for_those_that_are_not_known_in_detail() -> None:
+    """As of older files of reference pictures, to which some are added."""
+    displaced = replace(IN_DETAIL, displaced=2.0)
+    sums = [make_statistics(make_pictures(place, 3, noise=4), 16) for place in range(7)]
+    parts = (*sums[:-1], replace(sums[-1], details=(displaced,)))
+    (said,) = doubts(ReferencePictures(tuple("abcdefg"), parts))
+    assert "of g (1 of 7 pictures)" in said
+    assert doubts(ReferencePictures(tuple("abcdefg"), parts).total) == ()
+
+
+def test_fine_detail_of_one_picture_may_be_texture() -> None:
+    found = replace(IN_DETAIL, noise=6.0)
+    assert doubt(RIGHT, "it", detail=found) is None
+    assert doubt(RIGHT, "it", 10, detail=found) is not None
 
 
 def test_strong_noise_is_not_excused_by_what_is_usual() -> None:

@@ -72,7 +72,7 @@ class Bins:
         reciprocal = -(-(1 << PLACES) // self.width)
 
         def bin_of(candidate: Tensor) -> Tensor:
-            return candidate.to(dtype).mul_(reciprocal).bitwise_right_shift_(PLACES)
+            return candidate.to(dtype, copy=True).mul_(reciprocal).bitwise_right_shift_(PLACES)
 
         index = bin_of(levels[0])
         for candidate in levels[1:]:

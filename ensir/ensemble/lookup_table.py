@@ -189,7 +189,7 @@ class LookupTable:
     @cached_property
     def _packed(self) -> Tensor:
         """The weights as the compiled kernel of their device takes them."""
-        makers = kernels.compiled(self.weights.device)
+        makers = kernels.existing(self.weights.device)
         assert makers is not None
         return makers.packed_weights(self.weights)
 

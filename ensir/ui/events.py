@@ -453,10 +453,10 @@ def _watched(
             if isinstance(step, dict):
                 candidates = step
                 continue
-            progress(step, desc=about, unit="tiles")
             if time.monotonic() - heard > HEARD_EVERY:
                 yield gr.skip()
                 heard = time.monotonic()
+            progress(step, desc=about, unit="tiles")  # after it, so that it is back at once
     return candidates
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from weakref import WeakKeyDictionary
 
 import torch
@@ -29,10 +30,19 @@ WINNER = MAPS["largest weight"].title
 MOST_NUMBERS = 32 * 2**20
 STOPS = 16  # of a colour bar
 
-# Layers by name, files and words alone, of the comparisons that are looked at: of their pictures,
-# and of their maps by channel and opacity.
-Made = dict[str, viewer.Layer]
-_made: WeakKeyDictionary[Comparison, dict[object, Made]] = WeakKeyDictionary()
+Layers = Mapping[str, viewer.Layer]  # by name; files and words alone
+
+
+@dataclass(frozen=True)
+class _Made:
+    """The layers that were made of a comparison: of its pictures, and of its maps in one look."""
+
+    pictures: Layers = field(default_factory=dict)
+    maps: Layers = field(default_factory=dict)
+    look: tuple[int | None, float] | None = None  # channel and opacity
+
+
+_made: WeakKeyDictionary[Comparison, _Made] = WeakKeyDictionary()
 
 
 def place_of(channel: str) -> int | None:
@@ -97,15 +107,19 @@ def viewer_value(
     reference = TRUTH if comparison.truth is not None else panels[0]
     wanted = {*looked_at, *panels, reference, *([] if look is None else look.layers)}
     pictures, maps = picture_names(comparison), maps_by_name(comparison, channel)
-    made = _made_before(comparison, "pictures")
+    before, look_of_maps = _made.get(comparison, _Made()), (channel, opacity)
+    made = _still_there(before.pictures, wanted)
     made |= {name: _of_picture(comparison, name) for name in wanted & {*pictures} - made.keys()}
-    made_maps = _made_before(comparison, (channel, opacity))
+    maps_before = before.maps if before.look == look_of_maps else {}
+    made_maps = _still_there(maps_before, wanted)
     lacking = {name: maps[name] for name in wanted & maps.keys() - made_maps.keys()}
     values = values_of_maps(comparison, lacking.values(), known)
     made_maps |= {
         name: _of_map(comparison, name, it, values[it], opacity) for name, it in lacking.items()
     }
-    _made.setdefault(comparison, {}).update({"pictures": made, (channel, opacity): made_maps})
+    _made[comparison] = _Made(
+        {**before.pictures, **made}, {**maps_before, **made_maps}, look_of_maps
+    )
     return ViewerValue(
         size=comparison.size,
         layers=(
@@ -176,10 +190,13 @@ def _seen(colours: Sequence[str], opacity: float) -> tuple[str, ...]:
     return tuple(colour + ending for colour in colours)
 
 
-def _made_before(comparison: Comparison, which: object) -> Made:
-    """The layers that were made of a comparison before, as far as their files are still there."""
-    before = _made.get(comparison, {}).get(which, {})
-    return {name: layer for name, layer in before.items() if all(map(is_kept, _files(layer)))}
+def _still_there(made: Layers, wanted: Collection[str]) -> dict[str, viewer.Layer]:
+    """The layers that are wanted and were made before, as far as their files are still there."""
+    return {
+        name: layer
+        for name, layer in made.items()
+        if name in wanted and all(map(is_kept, _files(layer)))
+    }
 
 
 def _files(layer: viewer.Layer) -> list[str]:

@@ -98,6 +98,7 @@ def _tolerance_in(file: str, names: tuple[str, ...], bin_width: int) -> Toleranc
     return tolerance_of(_pictures_of(file, names), bin_width)
 
 
+@functools.cache  # places among them are kept
 def _sample_files() -> list[Path]:
     return [*sorted(set(SAMPLES.glob(f"*{SUMS}")) - {SAMPLE_FILE}), SAMPLE_FILE]
 

@@ -1,11 +1,12 @@
 """Pages that are the same for every visitor are made once.
 
-Gradio copies its description of the app, writes it, a megabyte, and packs it at each visit: a tenth
-of a second that all others wait for.
+Gradio copies its description of the app and writes it, a megabyte, at each visit: a tenth of a
+second that all others wait for.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
@@ -17,12 +18,8 @@ Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 Key = tuple[object, ...]
 
 PAGES = ("/", "/config")  # the app, for browsers and for programs
-# All of a request that Gradio makes them from: the address that it shall name in links, how the
-# answer may be packed, and which page asks.
-MADE_FROM = (
-    *(b"host", b"x-forwarded-host", b"x-forwarded-proto", b"x-gradio-server"),
-    *(b"accept-encoding", b"origin"),
-)
+# All of a request that Gradio makes them from: the address that it shall name in links.
+MADE_FROM = (b"host", b"x-forwarded-host", b"x-forwarded-proto", b"x-gradio-server")
 MOST = 16  # answers kept, a megabyte each at most; who sends odd headers puts others out of them
 
 
@@ -35,32 +32,40 @@ class Remembered:
     def __init__(self, inside: Application) -> None:
         self._inside = inside
         self._kept: dict[Key, list[Message]] = {}
+        self._making = asyncio.Lock()  # who comes meanwhile waits for the same
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         key = key_of(scope)
         if key is None:
             await self._inside(scope, receive, send)
             return
-        messages = self._kept.pop(key, None)
-        if messages is None:
-            messages = await self._made(scope, receive, send)
-        else:
-            for message in messages:
-                await send(dict(message))  # a copy: who sends it may add to its headers
-        if messages and _is_to_keep(messages):
-            self._kept[key] = messages  # behind all others
-            if len(self._kept) > MOST:
-                del self._kept[next(iter(self._kept))]
+        if key not in self._kept:
+            async with self._making:
+                if key not in self._kept:
+                    messages = await self._made(scope, receive)
+                    if not _is_to_keep(messages):
+                        await _send_all(messages, send)
+                        return
+                    self._kept[key] = messages
+        messages = self._kept.pop(key)
+        self._kept[key] = messages  # behind all others
+        if len(self._kept) > MOST:
+            del self._kept[next(iter(self._kept))]
+        await _send_all(messages, send)
 
-    async def _made(self, scope: Scope, receive: Receive, send: Send) -> list[Message]:
+    async def _made(self, scope: Scope, receive: Receive) -> list[Message]:
         messages: list[Message] = []
 
         async def noted(message: Message) -> None:
-            messages.append(dict(message))
-            await send(message)
+            messages.append(message)
 
         await self._inside(scope, receive, noted)
         return messages
+
+
+async def _send_all(messages: list[Message], send: Send) -> None:
+    for message in messages:
+        await send(dict(message))  # a copy: who sends it may add to its headers
 
 
 def key_of(scope: Scope) -> Key | None:
@@ -75,6 +80,8 @@ def key_of(scope: Scope) -> Key | None:
 
 
 def _is_to_keep(messages: list[Message]) -> bool:
+    if not messages:
+        return False
     first, last = messages[0], messages[-1]
     return (
         first.get("status") == 200

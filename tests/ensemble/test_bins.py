@@ -57,6 +57,12 @@ def test_the_index_is_the_same_on_each_device(device: str, sample: tuple[Tensor,
     assert torch.equal(bins.index(sample[0].to(device)).cpu(), bins.index(sample[0]))
 
 
+def test_the_index_leaves_whole_numbers_of_any_kind_as_they_were() -> None:
+    levels = torch.tensor([[40], [7]], dtype=torch.int32)
+    assert Bins(32, 2).index(levels).tolist() == [8]
+    assert levels.tolist() == [[40], [7]]
+
+
 def test_the_index_leaves_the_pictures_as_they_were(sample: tuple[Tensor, Tensor]) -> None:
     before = sample[0].clone()
     Bins(32, 3).index(sample[0])

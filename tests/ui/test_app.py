@@ -1240,7 +1240,8 @@ def test_a_reference_set_is_fitted_judged_and_used(
     page = opened()
     bring_reference_set(page)
     page.locator("#run-fit").click()
-    expect(page.locator("#fit-verdict")).to_have_text(expected.verdict)
+    # What is said of these made-up truths may follow it.
+    expect(page.locator("#fit-verdict")).to_contain_text(expected.verdict)
     expect(page.locator("#stop-fit")).to_be_disabled()
     shown = table(page, "fit-scores")
     means = {name: f"{value:.2f}" for name, value in expected.mean_psnr.items()}
@@ -1252,7 +1253,7 @@ def test_a_reference_set_is_fitted_judged_and_used(
     assert downloaded(page, "↓ Lookup table") == table_bytes(expected.table)
     page.locator("#fit-method").get_by_label("least-squares").click()
     again = judged_fit(expected.pictures, Choices("least-squares", trust=0.5), 32)
-    expect(page.locator("#fit-verdict")).to_have_text(again.verdict)
+    expect(page.locator("#fit-verdict")).to_contain_text(again.verdict)
     assert_fits_the_screen(page)
     page.locator("#fit-use").click()
     expect(page.locator("#note")).to_contain_text("Ann, Bob, Cyd are in place. Bring a picture")

@@ -7,7 +7,7 @@ import pytest
 
 from ensir.comparison import Comparison
 from ensir.ui import events, inspecting
-from ensir.ui.app import build_app
+from ensir.ui.app import WAITING, build_app
 from ensir.ui.compare_page import _shown_fields, _shown_groups
 from ensir.ui.events import OWN, RESTORE, WORKSPACE
 from ensir.ui.reference import FILE, OWN_TRUTH, SAMPLE
@@ -213,3 +213,9 @@ def test_the_choice_of_weights_shows_the_field_they_need() -> None:
     assert _shown_fields(FILE)[0]["visible"]
     assert not _shown_fields(SAMPLE)[0]["visible"]
     assert _shown_fields(OWN_TRUTH)[1]["open"]
+
+
+def test_the_queue_is_as_long_as_was_asked_for(app: gr.Blocks) -> None:
+    assert app._queue.max_size == WAITING
+    assert {event.concurrency_limit for event in app.fns.values()} <= {"default", 1, None}
+    assert app._queue.default_concurrency_limit == 1

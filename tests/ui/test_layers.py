@@ -298,3 +298,15 @@ def test_the_first_label_of_a_scale_has_its_first_colour_and_the_last_its_last(
         assert [
             list(bytes.fromhex(one[1:])) for one in (legend.colours[0], legend.colours[-1])
         ] == (colours)
+
+
+def test_of_maps_one_look_is_remembered(small: Comparison, uploads: Path) -> None:
+    """However many opacities are asked for: the page's example lives as long as the app."""
+    for opacity in (100, 50, 25.5, 12.25):
+        viewer_value(small, opacity=opacity)
+        made = module._made[small]
+        assert made.look == (None, opacity / 100)
+        assert {layer.kind for layer in made.maps.values()} == {"map"}
+    viewer_value(small, [*maps_by_name(small, None)], opacity=12.25)
+    assert set(module._made[small].maps) == {*maps_by_name(small, None)}
+    assert set(module._made[small].pictures) >= {INPUT, FUSED, TRUTH}

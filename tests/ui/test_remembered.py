@@ -1,3 +1,4 @@
+import asyncio
 from collections import Counter
 from collections.abc import Callable
 
@@ -51,8 +52,6 @@ def test_a_page_is_made_again_for_whatever_it_is_made_from() -> None:
         {"host": "here", "x-forwarded-host": "elsewhere"},
         {"host": "here", "x-forwarded-proto": "https"},
         {"host": "here", "x-gradio-server": "http://elsewhere"},
-        {"host": "here", "accept-encoding": "br"},
-        {"host": "here", "origin": "http://there"},
     ):
         before = visited.asked["/"]
         for visitor in ("Firefox", "Chromium"):
@@ -128,3 +127,37 @@ def test_the_answers_asked_for_last_are_kept(monkeypatch: pytest.MonkeyPatch) ->
     for host in ("a", "b", "a", "c", "a", "b"):
         visited.client.get("/", headers={"host": host})
     assert visited.asked["/"] == 4  # "b" went for "c"
+
+
+def test_who_comes_while_a_page_is_made_or_sent_gets_the_same() -> None:
+    visited, sent = Visited(of_host), []
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": "/",
+        "headers": [(b"host", b"here")],
+        "query_string": b"",
+    }
+
+    async def receive() -> dict:
+        return {"type": "http.request"}
+
+    async def slowly(message: dict) -> None:
+        await asyncio.sleep(0)  # others have their turn
+        sent.append(message)
+
+    async def gone(message: dict) -> None:
+        raise OSError
+
+    async def all_at_once() -> list[object]:
+        sends = (slowly, gone, slowly, slowly)
+        visits = (visited.application(dict(scope), receive, send) for send in sends)
+        return await asyncio.gather(*visits, return_exceptions=True)
+
+    assert [type(end) for end in asyncio.run(all_at_once())] == [type(None), OSError] + [
+        type(None)
+    ] * 2
+    assert visited.asked["/"] == 1
+    assert [it["body"] for it in sent if it["type"] == "http.response.body"] == [
+        b"this is here/"
+    ] * 3

@@ -107,9 +107,9 @@ const MARKS = {
     const word = of === "x" ? `x="${x(at) + 5}" y="${y.ceiling + 11}"` : beside;
     return `<line ${line} stroke="${colour}" stroke-dasharray="${dash}" stroke-opacity="${opacity}"/><text class="word" ${word}>${text}</text>`;
   },
-  /** A word beside a point: to its right, or to its left with `end`. */
-  word({ at, text, end = false }, x, y) {
-    return `<text class="word" x="${x(at[0]) + (end ? -6 : 6)}" y="${y(at[1]) + 4}" text-anchor="${end ? "end" : "start"}">${text}</text>`;
+  /** A word `gap` pixels beside a point: to its right, or to its left with `end`. */
+  word({ at, text, end = false, gap = 6 }, x, y) {
+    return `<text class="word" x="${x(at[0]) + (end ? -gap : gap)}" y="${y(at[1]) + 4}" text-anchor="${end ? "end" : "start"}">${text}</text>`;
   },
   dots({ xs, ys, colour, size = 3.5, hollow = false }, x, y) {
     return xs

@@ -18,7 +18,7 @@ function say() {
   find(".expect").classList.toggle("next", !isEnd && place % 2 === 0);
   find(".maximise").classList.toggle("next", !isEnd && place % 2 === 1);
   const gain = step && score[step] !== null ? score[step] - score[step - 1] : null;
-  const last = step ? `Step ${step} raised it by ${written(gain, 6)} nats.` : "";
+  const last = step ? `Step ${step} raised it by ${written(gain, 7)} nats.` : "";
   const broken = place === lastPlace() && stop === "breakdown" ? props.value.breakdown : last;
   find(".stop-rule").textContent = `${props.value.rules[rule]} ${broken}`;
   props.value.names.forEach((_, candidate) => {

@@ -193,8 +193,8 @@ def _insight(trace: EmTrace) -> str:
     if apart < wide:
         return (
             f"{where}: a pixel's level hardly says whose it is. Yet EM moves a weight by "
-            f"{moved:.3f}, for it still tells candidates apart by their variances: some take the "
-            f"heap of pixels, others its outliers. That is no sign of who is right."
+            f"{moved:.3f}, for it tells candidates apart by their variances alone. That is no sign "
+            f"of who is right."
         )
     return (
         f"{where}: a pixel's level says which candidate was nearer to the truth, so EM has "

@@ -24,7 +24,7 @@ function drawDistance() {
     x: {
       from: 0,
       to: DISTANCES.at(-1),
-      name: `levels between the means (deviations: ${DEVIATION_APART})`,
+      name: `levels apart (deviations: ${DEVIATION_APART})`,
     },
     y: { from: 0, to: 1, ticks: [0, 0.5, 1] },
     marks: [

@@ -9,7 +9,8 @@ const SHAPES = {
 };
 
 /** A handle on an SVG: `read` and `write` its value, `at(scales)` where it stands, `of` the value
-    that stands at a level. Its word is read above it, or to a side: "start" (right) or "end". */
+    that stands at a level. Its word is read above it, or beside it, from `gap` pixels on, at the
+    side "start" (right) or "end". */
 function addHandle(
   svg,
   {
@@ -24,7 +25,8 @@ function addHandle(
     at,
     of = Number,
     word = () => "",
-    side = () => "middle",
+    beside = () => ({ side: "middle" }),
+    isShown = () => true,
   },
 ) {
   const handle = document.createElementNS(SVG, "g");
@@ -44,6 +46,7 @@ function addHandle(
     draw();
   };
   handle.addEventListener("pointerdown", (event) => {
+    if (event.button) return;
     handle.setPointerCapture(event.pointerId);
     handle.focus();
     const off = at(svg.scales).x - event.clientX;
@@ -70,15 +73,16 @@ function addHandle(
     move(to ?? read() + by);
   });
   handle.follow = () => {
-    if (!svg.scales) return;
+    handle.style.display = isShown() ? "" : "none";
+    if (!svg.scales || !isShown()) return;
     const { x, y } = at(svg.scales);
     handle.setAttribute("transform", `translate(${x.toFixed(1)} ${y.toFixed(1)})`);
     handle.setAttribute("aria-valuenow", Number(read().toFixed(1)));
-    const anchor = side();
+    const { side, gap = 14 } = beside();
     said.textContent = word();
-    said.setAttribute("text-anchor", anchor);
-    said.setAttribute("x", { start: 14, middle: 0, end: -14 }[anchor]);
-    said.setAttribute("y", anchor === "middle" ? -14 : 4);
+    said.setAttribute("text-anchor", side);
+    said.setAttribute("x", { start: gap, middle: 0, end: -gap }[side]);
+    said.setAttribute("y", side === "middle" ? -14 : 4);
   };
   svg.append(handle);
   (svg.handles ??= []).push(handle);

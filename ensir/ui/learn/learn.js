@@ -9,8 +9,10 @@ const SHOWN = {
   6: ["distance", "leaders"],
 };
 const FIGURES = [...new Set(Object.values(SHOWN).flat())];
+const navButtons = all("nav button");
 const titles = all("nav button span").map((title) => title.textContent);
 let step = 1;
+let isInvented = false; // the pixel's values are those of a failure
 
 function draw() {
   if (SHOWN[step].includes("pixel")) drawPixel(step);
@@ -23,9 +25,13 @@ function draw() {
 
 function goTo(wanted) {
   step = clamp(wanted, 1, STEPS);
+  if (isInvented && step !== 5) {
+    examplePixel();
+    isInvented = false;
+  }
   all("article").forEach((article, at) => (article.hidden = at + 1 !== step));
   for (const name of FIGURES) find(`figure.${name}`).hidden = !SHOWN[step].includes(name);
-  all("nav button").forEach((button, at) =>
+  navButtons.forEach((button, at) =>
     at + 1 === step
       ? button.setAttribute("aria-current", "step")
       : button.removeAttribute("aria-current"),
@@ -41,6 +47,14 @@ function goTo(wanted) {
   sizes = new WeakMap(); // what was hidden had no size
   draw();
   if (root.getBoundingClientRect().top < 0) root.scrollIntoView();
+}
+
+/** A failure on the pixel of step 5. The button pressed is hidden then: the focus goes along. */
+function showOnPixel(invent) {
+  invent();
+  isInvented = true;
+  goTo(5);
+  navButtons[4].focus();
 }
 
 const isFocused = (one) => one.getRootNode().activeElement === one;
@@ -70,14 +84,8 @@ const DO = {
   end: () => (place = lastPlace()),
   start: () => (place = 1),
   pixel: resetPixel,
-  miss: () => {
-    missAll();
-    goTo(5);
-  },
-  unseen: () => {
-    neverSeen();
-    goTo(5);
-  },
+  miss: () => showOnPixel(missAll),
+  unseen: () => showOnPixel(neverSeen),
   toy: resetToy,
 };
 
@@ -115,7 +123,7 @@ all("[data-do]").forEach((button) =>
     draw();
   }),
 );
-all("nav button").forEach((button, at) => button.addEventListener("click", () => goTo(at + 1)));
+navButtons.forEach((button, at) => button.addEventListener("click", () => goTo(at + 1)));
 find(".back").addEventListener("click", () => goTo(step - 1));
 find(".next").addEventListener("click", () => goTo(step + 1));
 drawnToSize(root, draw);

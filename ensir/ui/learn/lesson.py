@@ -46,10 +46,10 @@ def lesson(comparison: Comparison) -> Value:
             for name, model in zip((*names, AVERAGE), (*models, AVERAGE), strict=True)
         ],
         "gain": f"average {said[AVERAGE]} dB, fused {said[FUSED]} dB ({gains[FUSED]} dB)",
-        "cell": f"{bin_set.number:,} ({bin_set.count} green pixels) EM made {bin_set.steps} rounds "
+        "cell": f"{bin_set.number:,} ({bin_set.count} green pixels) EM made {bin_set.steps} steps "
         f"to the weights {', '.join(f'{weight:.3f}' for weight in last)}",
-        "same_values": f"{values:.0%}",
-        "same_gain": f"{gained:.0%}",
+        "same_values": f"{100 * values:.0f} %",
+        "same_gain": f"{100 * gained:.0f} %",
     }
 
 

@@ -18,8 +18,12 @@ function setPixel(candidates, known) {
   [values, truth] = [[...candidates], known];
 }
 
+const examplePixel = () => setPixel(example.values, example.truth);
+const isMoved = () =>
+  truth !== example.truth || values.some((value, place) => value !== example.values[place]);
+
 function resetPixel() {
-  setPixel(example.values, example.truth);
+  examplePixel();
   width = example.width;
   fields.width.value = width;
 }
@@ -38,11 +42,19 @@ function neverSeen() {
   );
 }
 
-/** The side of a lane's mark where its number is read: away from the truth, if there is room. */
-function sideOf(value) {
-  const room = 80 / (line.scales.x(1) - line.scales.x(0));
-  const isLeft = lanes.includes(TRUTH) && value < truth ? value > room : value > LEVELS - room;
-  return isLeft ? "end" : "start";
+/** Where a lane's number is read: `gap` pixels to the side of its mark that is away from the truth,
+    if there is room, else to the other and clear of the truth's line. */
+function besideOf(value, text, gap) {
+  const { x } = line.scales;
+  const far = gap + LETTER * text.length;
+  const hasTruth = lanes.includes(TRUTH);
+  const awayIsLeft = hasTruth && value < truth;
+  const isAway = far < (awayIsLeft ? x(value) - x.start : x.end - x(value));
+  const off = Math.abs(x(truth) - x(value));
+  return {
+    side: isAway === awayIsLeft ? "end" : "start",
+    gap: hasTruth && !isAway && off < far ? Math.max(gap, off + 6) : gap,
+  };
 }
 
 const signed = (value, digits) => (value > 0 ? "+" : "") + written(value, digits);
@@ -59,7 +71,7 @@ function buildPixel() {
     addHandle(line, {
       name: `${name}'s level`,
       word: () => wordOf(place),
-      side: () => sideOf(values[place]),
+      beside: () => besideOf(values[place], wordOf(place), 14),
       shape: "round",
       colour: colours[place],
       least: 0,
@@ -72,7 +84,8 @@ function buildPixel() {
   addHandle(line, {
     name: "Ground truth's level",
     word: () => `${truth}`,
-    side: () => (truth > 220 ? "end" : "start"),
+    beside: () => ({ side: truth > 220 ? "end" : "start" }),
+    isShown: () => lanes.includes(TRUTH),
     shape: "diamond",
     colour: INK,
     least: 0,
@@ -152,11 +165,12 @@ function blendMarks(blends) {
     const value = blends[name];
     if (value === undefined) return [];
     const upright = [laneAt(place) - 0.24, laneAt(place) + 0.24];
-    const word = { kind: "word", text: withError(value, 1), end: sideOf(value) === "end" };
+    const text = withError(value, 1);
+    const { side, gap } = besideOf(value, text, 6);
     return [
       errorMark(place, value, INK),
       { kind: "line", xs: [value, value], ys: upright, colour: INK, width: 4 },
-      { ...word, at: [value, laneAt(place)] },
+      { kind: "word", text, at: [value, laneAt(place)], end: side === "end", gap },
     ];
   });
 }
@@ -190,7 +204,6 @@ function drawPixel(step) {
     marks.push({ kind: "line", ...stem, width: 1.2, dash: "3 3" });
     marks.push(...blendMarks({ [AVERAGE]: average, [FUSED]: fused }));
   }
-  line.handles.at(-1).style.display = step === 2 ? "none" : "";
   drawn(line, { ...spec, marks });
   laneNames.forEach((name, place) => {
     name.textContent = lanes[place] ?? "";

@@ -3,9 +3,10 @@
 function sayPixel({ step, average, weights, fused, cell }) {
   const square = (value) => value * value;
   const count = names.length;
+  const moved = isMoved() ? ", moved from" : " at";
   live(
     "pixel-caption",
-    `Green at pixel (${example.x}, ${example.y})${step === 2 ? "" : ", errors in brackets"}. Drag a dot, or use the arrow keys.`,
+    `Green${moved} pixel (${example.x}, ${example.y})${step === 2 ? "" : ", errors in brackets"}. Drag a dot, or use the arrow keys.`,
   );
   live("average-sum", `(${values.join(" + ")}) / ${count} = ${written(average, 1)}`);
   live("values", values.join(", "));
@@ -24,12 +25,12 @@ function sayPixel({ step, average, weights, fused, cell }) {
   const sets = base ** count;
   live("bins", base);
   live("sets", sets.toLocaleString("en"));
-  live("ranges", bins.map((bin) => rangeOf(bin, width)).join(", "));
+  live("ranges", [...new Set(bins.map((bin) => rangeOf(bin, width)))].join(", "));
   live("inside", values.map(() => 1).join(", "));
   const number = numberOf(bins, width).toLocaleString("en");
   live(
     "set-mask",
-    `r = ${number}: ${values.map(() => 1).join("·")} = 1 here; in the other ${(sets - 1).toLocaleString("en")} sets: 0`,
+    `r = ${number}: ${values.map(() => 1).join("·")} = 1 here, 0 in the other ${(sets - 1).toLocaleString("en")}`,
   );
   live("set-number", `${inBase(bins, base)} = ${number}`);
   live("set-count", countOf(bins).toLocaleString("en"));

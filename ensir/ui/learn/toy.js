@@ -17,7 +17,7 @@ const [FROM, TO] = [60, 176];
 let toy;
 let walk; // all mixtures of EM from the toy's start, and their scores
 let onChart; // the mixture whose curves are drawn
-let place = 1; // in half steps, as in the replay; the E step of the first round is always done
+let place = 1; // in half steps, as in the replay; the E step of the first is always done
 
 const toyMixture = () => ({
   weight: toy.weight,
@@ -64,6 +64,8 @@ function buildToy() {
     addHandle(toyChart, {
       name: `Mean of ${name}`,
       word: () => `μ ${name}`,
+      // Outwards, so that the words of near means stand apart.
+      beside: () => ({ side: toy.mean[0] <= toy.mean[1] === !model ? "end" : "start" }),
       shape: "round",
       colour: colours[model],
       least: 70,
@@ -78,6 +80,7 @@ function buildToy() {
     addHandle(toyChart, {
       name: `Deviation of ${name}`,
       shape: "square",
+      isShown: () => onChart === walk.mixtures[0], // later variances are not the reader's to set
       colour: colours[model],
       least: 3,
       most: 30,
@@ -105,7 +108,7 @@ function buildToy() {
   addHandle(responsibilityChart, {
     name: "Level y",
     word: () => `y = ${toy.level}`,
-    side: () => (toy.level > 150 ? "end" : "start"),
+    beside: () => ({ side: toy.level > 150 ? "end" : "start" }),
     shape: "round",
     colour: INK,
     least: 62,
@@ -182,15 +185,15 @@ function drawHeaps(step, found) {
 }
 
 function drawScores() {
-  const rounds = walk.scores.map((_, at) => at);
+  const steps = walk.scores.map((_, at) => at);
   const [worst, best] = [Math.min(...walk.scores), Math.max(...walk.scores)];
   const room = 0.08 * (best - worst) + 0.005;
   const now = Math.floor(place / 2);
   drawn(scoreChart, {
-    x: { from: 0, to: rounds.length - 1, name: "round" },
+    x: { from: 0, to: steps.length - 1, name: "step" },
     y: { from: worst - room, to: best + room },
     marks: [
-      { kind: "line", xs: rounds, ys: walk.scores, colour: INK },
+      { kind: "line", xs: steps, ys: walk.scores, colour: INK },
       { kind: "dots", xs: [now], ys: [walk.scores[now]], colour: "var(--color-accent)", size: 5 },
     ],
   });
@@ -232,12 +235,13 @@ function sayToy(shown) {
     `A: ${of(mass[0])} / ${pixels.toLocaleString("en")} = ${written(after.weight[0])}`,
   );
   live("sigma-sum", `A: ${of(spread[0])} / ${of(mass[0])} = ${written(after.variance[0], 1)}`);
-  const round = Math.ceil(place / 2);
   const done = place === lastPlace() ? "EM stops" : `${place % 2 ? "E" : "M"} step done`;
-  live("em-where", `Round ${round} of ${walk.mixtures.length - 1}: ${done}`);
+  live("em-where", `Step ${Math.ceil(place / 2)} of ${walk.mixtures.length - 1}: ${done}`);
   live("score", written(walk.scores[Math.floor(place / 2)], 5));
-  const button = find('[data-do="half"]');
-  button.textContent = place % 2 ? "M step" : "E step";
-  button.disabled = find('[data-do="end"]').disabled = place === lastPlace();
+  const onward = [find('[data-do="half"]'), find('[data-do="end"]')];
+  onward[0].textContent = place % 2 ? "M step" : "E step";
+  const isEnd = place === lastPlace();
+  if (isEnd && onward.some(isFocused)) find('[data-do="start"]').focus();
+  for (const button of onward) button.disabled = isEnd;
   live("share", written(toy.share, 2));
 }
