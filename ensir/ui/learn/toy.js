@@ -65,7 +65,7 @@ function buildToy() {
       name: `Mean of ${name}`,
       word: () => `μ ${name}`,
       // Outwards, so that the words of near means stand apart.
-      beside: () => ({ side: toy.mean[0] <= toy.mean[1] === !model ? "end" : "start" }),
+      beside: () => ({ side: (toy.mean[0] <= toy.mean[1]) === (model === 0) ? "end" : "start" }),
       shape: "round",
       colour: colours[model],
       least: 70,
