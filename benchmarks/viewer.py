@@ -47,6 +47,7 @@ WIDTHS = (24, 32, 40, 48)  # of bins, one after the other
 NARROW = 8  # the width of bins with the most cells in a slice of the table
 SLICES = 9
 WAIT = 120_000  # milliseconds
+SETTLED = 1500  # milliseconds, until everything that follows from a change is there
 HD = (1280, 720)
 
 # Milliseconds from frame to frame, while something is done to the element before each.
@@ -178,10 +179,10 @@ def in_the_app(browser: Browser) -> list[tuple[str, str, str]]:
     rows.append(("click to table, ms", of_turns([one[0] for one in clicks]), "200"))
     rows.append(("click to histogram, ms", of_turns([one[1] for one in clicks]), "500"))
     fuse_candidates(page)
-    wider = [
-        page.evaluate(CHANGED, [WIDTH.replace("WIDTH", str(width)), LAST_MAP])[0]
-        for width in WIDTHS
-    ]
+    wider = []
+    for width in WIDTHS:
+        page.wait_for_timeout(SETTLED)
+        wider += page.evaluate(CHANGED, [WIDTH.replace("WIDTH", str(width)), LAST_MAP])
     size = "{} x {}".format(*HD)
     rows.append((f"another bin width to new maps of {size}, ms", of_turns(wider), "500"))
     rows += teaching_rows(page)
@@ -202,7 +203,7 @@ def teaching_rows(page: Page) -> list[tuple[str, str, str]]:
     page.get_by_role("tab", name="Lookup table").click()
     cells = " × ".join([str(LEVELS // NARROW)] * len(RESTORERS))
     page.locator("#lut-explorer .which").get_by_text(cells).wait_for()
-    page.wait_for_timeout(1500)  # until everything that follows from it is there
+    page.wait_for_timeout(SETTLED)
     slices = [page.evaluate(CHANGED, [SLICE, SHOWN_SLICE])[0] for _ in range(SLICES)]
     return [
         ("EM replay moved by its slider, steps/s", f"{moved:.0f}", "30"),
