@@ -55,7 +55,7 @@ def opened(tab: str) -> Step:
 
 
 def walked_to_the_m_step(page: Page) -> None:
-    """Opens the walk where the first round of EM is done."""
+    """Opens the walk where the first step of EM is done."""
     opened("Learn")(page)
     page.locator("#learn nav button", has_text="M step").click()
     page.locator("#learn figure button", has_text="M step").click()

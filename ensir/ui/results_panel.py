@@ -22,10 +22,10 @@ from ensir.ui.viewer import viewer
 
 GREEN = 1  # the channel that is inspected first: it weighs most in what one sees
 HISTOGRAM_CAPTION = """
-<p class="legend"><span><i class="bar"></i>ground truth</span> of the reference set
-<span><i class="line dashed"></i>each candidate</span> before the fit
+<p class="legend"><span><i class="bar"></i>ground truth of the reference set</span>
+<span><i class="line dashed"></i>each candidate before the fit</span>
 <span><i class="line"></i>after it</span> <span><i class="line sum"></i>their sum.</span>
-Marks on the axis: this pixel's candidates; <span>| fused,</span> <span>★ truth.</span></p>
+Marks on the axis: this pixel's candidates; | fused, ★ truth.</p>
 <p class="legend"><label><input type="checkbox" id="in-picture" checked> Below: what the candidates
 have in this bin set, in this picture</label></p>
 """
