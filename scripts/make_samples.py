@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 from ensir.gathering import gather_pictures
@@ -48,7 +49,9 @@ def gathered(name: str, task: str, restorers: list[str], photos: list[Path]) -> 
             print(f"{name}, {done} of {total}", flush=True)
 
         write_reference_set(folder, clean, task, TASKS[task].usual, restorers, report)
-        return gather_pictures(ReferenceSet(folder, restorers), BIN_WIDTH)
+        gathered = gather_pictures(ReferenceSet(folder, restorers), BIN_WIDTH)
+    # These photographs were JPEG before, and each would be doubted that shows it.
+    return replace(gathered, parts=tuple(replace(one, details=()) for one in gathered.parts))
 
 
 def write(name: str, pictures: ReferencePictures, folder: Path) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from functools import cached_property
 from pathlib import Path
+from types import ModuleType
 
 import torch
 from torch import Tensor
@@ -177,7 +178,7 @@ class LookupTable:
         if makers is not None:
             starts = table.starts[:0] if self.dense else table.starts
             cut = self.bins.width, self.bins.per_candidate
-            image = makers.fuse_pictures(pictures, table._packed, starts, *cut, dtype)
+            image = makers.fuse_pictures(pictures, table._packed_for(makers), starts, *cut, dtype)
             return Fusion(image, weights_at)
         return fuse_pictures(pictures, weights_at, dtype)
 
@@ -187,11 +188,14 @@ class LookupTable:
         return self.weights.permute(2, 0, 1).reshape(self.bins.candidates, -1).contiguous()
 
     @cached_property
-    def _packed(self) -> Tensor:
-        """The weights as the compiled kernel of their device takes them."""
-        makers = kernels.existing(self.weights.device)
-        assert makers is not None
-        return makers.packed_weights(self.weights)
+    def _packed(self) -> dict[ModuleType, Tensor]:
+        return {}
+
+    def _packed_for(self, makers: ModuleType) -> Tensor:
+        """The weights as these compiled kernels take them."""
+        if makers not in self._packed:
+            self._packed[makers] = makers.packed_weights(self.weights)
+        return self._packed[makers]
 
     def to(self, device: str | torch.device) -> LookupTable:
         """The same table on `device`."""

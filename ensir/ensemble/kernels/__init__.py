@@ -21,13 +21,8 @@ def compiled(device: torch.device) -> ModuleType | None:
 
     It has `fuse_pictures`, `sum_by_bin_set` and `fit_mixtures`.
     """
-    return None if device.type == "cpu" and _cold.is_set() else existing(device)
-
-
-def existing(device: torch.device) -> ModuleType | None:
-    """The same, whoever is to serve at the moment: for who was given it before."""
     if device.type == "cpu":
-        return _for_cpu()
+        return None if _cold.is_set() else _for_cpu()
     return _for_cuda() if device.type == "cuda" else None
 
 
