@@ -136,11 +136,9 @@ def shift_of(
     step = -(-height // max(1, most // width))
     levels = torch.stack([levels_of(picture[:, ::step]) for picture in pictures]).cpu()
     target = levels[0] if truth is None else levels_of(truth[:, ::step]).cpu()
-    picture = gather_statistics(levels, target, Bins(table.bins.width, members))
-    alike = picture
-    bins = tolerance.bins or (picture if reference is None else reference).bins
-    if bins != picture.bins:
-        alike = gather_statistics(levels, target, bins)
+    bins = Bins(table.bins.width, members)
+    bins_alike = tolerance.bins or (bins if reference is None else reference.bins)
+    picture, alike = _gathered(levels, target, bins, bins_alike)
     return shift(
         picture,
         table.to("cpu"),
@@ -163,6 +161,19 @@ def shift_notes(comparison: Comparison) -> tuple[str, ...]:
     reference = None if fits is None else fits.statistics
     candidates = comparison.candidates.values()
     return shift_of(candidates, comparison.truth, table, reference, comparison.tolerance).warnings
+
+
+def _gathered(levels: Tensor, truth: Tensor, *wanted: Bins) -> list[BinStatistics]:
+    """The statistics of a picture in different bins, of the pixels once where these nest."""
+    finest = min(wanted, key=lambda bins: bins.width)
+    fine = gather_statistics(levels, truth, finest)
+
+    def in_bins(bins: Bins) -> BinStatistics:
+        if bins.width % finest.width:
+            return gather_statistics(levels, truth, bins)
+        return fine if bins == finest else fine.coarser(bins.width)
+
+    return [in_bins(bins) for bins in wanted]
 
 
 def _distance(

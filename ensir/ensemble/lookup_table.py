@@ -165,22 +165,26 @@ class LookupTable:
             cell = row + first_cell.reshape(-1, *[1] * (row.ndim - 1))
             return torch.stack([plane.take(cell) for plane in table._planes])
 
+        # The kernels walk a tree of rows times bins.
+        few = self.dense or len(self.starts) * self.bins.per_candidate <= DENSE_KEYS
+        makers = kernels.compiled(pictures[0].device) if few and not soft else None
+        starts = table.starts[:0] if self.dense else table.starts
+        cut = self.bins.width, self.bins.per_candidate
+
         def weights_at(rows: Place, columns: Place) -> Tensor:
             here = [picture[:, rows, columns] for picture in pictures]
             if soft:
                 values = torch.stack([values_of(one) for one in here])
                 return soft_weights(values, self.bins, weights_of)
+            if here[0].ndim == 3 and makers is not None and makers.weights_of_pixels is not None:
+                found: Tensor = makers.weights_of_pixels(here, table.weights, starts, *cut)
+                return found
             return weights_of(self.bins.index(torch.stack([levels_of(one) for one in here])))
 
-        # The kernels walk a tree of rows times bins.
-        few = self.dense or len(self.starts) * self.bins.per_candidate <= DENSE_KEYS
-        makers = kernels.compiled(pictures[0].device) if few and not soft else None
-        if makers is not None:
-            starts = table.starts[:0] if self.dense else table.starts
-            cut = self.bins.width, self.bins.per_candidate
-            image = makers.fuse_pictures(pictures, table._packed_for(makers), starts, *cut, dtype)
-            return Fusion(image, weights_at)
-        return fuse_pictures(pictures, weights_at, dtype)
+        if makers is None:
+            return fuse_pictures(pictures, weights_at, dtype)
+        image = makers.fuse_pictures(pictures, table._packed_for(makers), starts, *cut, dtype)
+        return Fusion(image, weights_at)
 
     @cached_property
     def _planes(self) -> Tensor:

@@ -8,8 +8,10 @@ import signal
 import threading
 from functools import partialmethod
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
+from gradio.state_holder import SessionState
 from starlette.middleware import Middleware
 
 from ensir.decoding_worker import DecodingWorker
@@ -25,6 +27,7 @@ from ensir.ui.inputs import GuardedBlocks
 from ensir.ui.jobs import under_way
 from ensir.ui.learn import learn_panel
 from ensir.ui.logs import log_to_stderr
+from ensir.ui.sessions import Sessions
 from ensir.ui.temp_folder import keep_swept
 from ensir.ui.theme import CSS_FILE, SCRIPT_FILE, theme
 
@@ -39,6 +42,7 @@ WAITING = 20  # visitors in the queue before the next is asked to come back
 # Visitors whose pictures are kept: half a gigabyte each at 12 megapixels, 1.6 at the largest. The
 # one who was away longest finds the example again.
 KEPT = 8
+SESSIONS = 64  # visitors that Gradio knows, with a quarter of a megabyte each
 # Proxies that may say for whom they ask stand in networks like these, never in the internet.
 PROXIES = "127.0.0.1,::1,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16"
 
@@ -46,12 +50,30 @@ _TOLD_TO_END = threading.Event()
 
 
 class _App(GuardedBlocks):
-    """An app whose queue is as long as it is to be from the first.
+    """An app that keeps the pictures of few, and whose queue is as long as it is to be at once.
 
     Gradio makes a queue with the app, and lays out all its routes again for another one.
     """
 
     queue = partialmethod(GuardedBlocks.queue, max_size=WAITING, default_concurrency_limit=1)
+
+    def __init__(self, **options: Any) -> None:  # noqa: ANN401 - handed on to Gradio
+        super().__init__(**options)
+        self._sessions = Sessions(KEPT)
+
+    async def process_api(
+        self,
+        block_fn: Any,  # noqa: ANN401
+        inputs: list[Any],
+        state: SessionState | None = None,
+        *others: Any,  # noqa: ANN401
+        **named: Any,  # noqa: ANN401
+    ) -> dict[str, Any]:
+        try:
+            return await super().process_api(block_fn, inputs, state, *others, **named)
+        finally:
+            if state is not None:
+                self._sessions.acted(state)
 
 
 def build_app() -> gr.Blocks:
@@ -142,7 +164,7 @@ def _serve(app: gr.Blocks, port: int | None, *, wait: bool) -> str:
         mcp_server=False,
         ssr_mode=False,
         strict_cors=True,
-        state_session_capacity=KEPT,
+        state_session_capacity=SESSIONS,
         footer_links=[],
         app_kwargs={"middleware": [gate_of(app, allowed)]},
         theme=theme(),

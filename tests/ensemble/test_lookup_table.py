@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ensir.ensemble import bins as bins_module
 from ensir.ensemble.bins import Bins
+from ensir.ensemble.fusion import Place
 from ensir.ensemble.lookup_table import LookupTable, Origin, Provenance, table_rows
 from ensir.errors import InputError
 from tests import per_pixel
@@ -160,19 +161,18 @@ def test_weights_add_up_to_one_and_make_the_picture(sample: tuple[Tensor, Tensor
     assert torch.allclose(again, fusion.image.double(), rtol=0, atol=1e-5)
 
 
-def test_weights_are_computed_only_when_read(
-    sample: tuple[Tensor, Tensor], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    looked_up = []
-    rows_of = LookupTable.rows_of
-    monkeypatch.setattr(
-        LookupTable, "rows_of", lambda table, sets: looked_up.append(1) or rows_of(table, sets)
-    )
-    fusion = random_table(2, Bins(32, 3)).fuse(sample[0])
-    number = len(looked_up)
-    assert "weights" not in vars(fusion)
+def test_weights_are_computed_once_when_first_read(sample: tuple[Tensor, Tensor]) -> None:
+    fused = random_table(2, Bins(32, 3)).fuse(sample[0])
+    looked_up: list[tuple[Place, Place]] = []
+
+    def counted(rows: Place, columns: Place) -> Tensor:
+        looked_up.append((rows, columns))
+        return fused.weights_at(rows, columns)
+
+    fusion = replace(fused, weights_at=counted)
+    assert "weights" not in vars(fused) and not looked_up
     assert fusion.weights is fusion.weights
-    assert len(looked_up) == number + 1
+    assert len(looked_up) == 1
 
 
 @pytest.mark.parametrize("dims", [(-1,), (-2,), (-2, -1)])

@@ -69,6 +69,18 @@ def test_what_is_no_page_or_asks_for_more_is_passed_on() -> None:
     assert visited.asked == {"/gradio_api/info": 2, "/": 2, "/config": 2}
 
 
+def test_a_page_is_packed_once_for_all_who_can_unpack_it() -> None:
+    text = "a page " * 1000
+    visited = Visited(lambda _: PlainTextResponse(text))
+    for way, packed in (("gzip, deflate, br", True), ("identity", False)) * 2:
+        answer = visited.client.get("/", headers={"accept-encoding": way})
+        assert answer.text == text
+        assert (answer.headers.get("content-encoding") == "gzip") == packed
+        assert (int(answer.headers["content-length"]) < len(text) / 6) == packed
+        assert answer.headers["vary"].lower() == "accept-encoding"
+    assert visited.asked == {"/": 2}
+
+
 @pytest.mark.parametrize(
     "answer",
     [

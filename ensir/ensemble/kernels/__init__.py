@@ -19,7 +19,8 @@ _cold = threading.Event()  # the CPU's kernels are to be warmed, and torch serve
 def compiled(device: torch.device) -> ModuleType | None:
     """The module of kernels for tensors on `device`; None where torch is to serve them.
 
-    It has `fuse_pictures`, `sum_by_bin_set` and `fit_mixtures`.
+    It has `fuse_pictures`, `sum_by_bin_set` and `fit_mixtures`, and `weights_of_pixels`, which is
+    None where torch is to look those up.
     """
     if device.type == "cpu":
         return None if _cold.is_set() else _for_cpu()

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.weak import WeakTensorKeyDictionary
 
-from ensir.ensemble.kernels.cpu_fusion import fuse_levels, fuse_values, packed
+from ensir.ensemble.kernels.cpu_fusion import fuse_levels, fuse_values, look_up, packed
 from ensir.ensemble.kernels.cpu_mixture import fit_cells
 from ensir.ensemble.kernels.cpu_statistics import add_up, columns, mark_occupied
 from ensir.ensemble.kernels.row_tree import RowTree, no_tree, row_tree
@@ -69,6 +69,30 @@ def fuse_pictures(
 
     share_out(fuse_piece, channels * pieces, 1)
     return image
+
+
+def weights_of_pixels(
+    pictures: Sequence[Tensor], weights: Tensor, starts: Tensor, width: int, per_candidate: int
+) -> Tensor:
+    """The weights (C, S, M) float64 of each pixel of M pictures (C, H, W): (M, C, H, W).
+
+    `starts` are the first bin sets of the rows, empty where each bin set has its row.
+    """
+    members, (channels, *size) = len(pictures), pictures[0].shape
+    planes = [picture.reshape(channels, -1).contiguous().numpy() for picture in pictures]
+    of_channels, found = weights.contiguous().numpy(), weights.new_empty(members, channels, *size)
+    written = found.reshape(members, channels, -1).numpy()
+    cut = _tree(starts, per_candidate, members), width, per_candidate
+    pieces = -(-written.shape[2] // PIXELS_AT_ONCE)
+
+    def look_up_piece(place: int, _: int) -> None:
+        channel, piece = divmod(place, pieces)
+        here = slice(piece * PIXELS_AT_ONCE, (piece + 1) * PIXELS_AT_ONCE)
+        levels = [levels_of(torch.from_numpy(plane[channel, here])).numpy() for plane in planes]
+        look_up(members, _filled(levels), of_channels[channel], *cut, written[:, channel, here])
+
+    share_out(look_up_piece, channels * pieces, 1)
+    return found
 
 
 def _filled(bands: list[NDArray[Any]]) -> tuple[NDArray[Any], ...]:
@@ -196,5 +220,6 @@ def compile_all() -> None:
     weights = packed_weights(ones[None] / members)
     for dtype in (torch.uint8, torch.float32):
         fuse_pictures(list(candidates), weights, sets[:0], *cut, dtype)
+    weights_of_pixels(list(candidates), ones[None], sets[:0], *cut)
     rule = CompiledRule(False, 0.0, 0.0, 1.0, 1, 1, 0.0, 0.0)
     fit_mixtures(histogram[0], ones, ones, ones, ones, rule)

@@ -1,4 +1,4 @@
-"""Fusion compiled for CPUs: one pass over the pixels, whatever the bin width.
+"""Fusion and look-up compiled for CPUs: one pass over the pixels, whatever the bin width.
 
 The definition is `fuse` of `ensir.ensemble.lookup_table`. A block of pixels stays in the fastest
 cache while it goes through loops that are vector instructions, but for the look-up itself. That
@@ -138,6 +138,28 @@ def fuse_values(
             inside = min(max(total[place], np.float64(lowest[place])), np.float64(highest[place]))
             # Of the float32 value, whose ties are free of rounding errors.
             result[place] = np.float64(np.float32(inside * scale)) + half
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def look_up(
+    members: int,
+    levels: Levels,  # M of (N,)
+    weights: NDArray[np.float64],  # (S, M) of this channel
+    tree: RowTree,
+    width: int,
+    per_candidate: int,
+    found: NDArray[np.float64],  # (M, N) written
+) -> None:
+    """The weights of the pixels of one channel, as they stand in the table."""
+    row = np.empty(BLOCK, np.uint32)
+    pixels = found.shape[1]
+    for begin in range(0, pixels, BLOCK):
+        size = min(BLOCK, pixels - begin)
+        _find_rows(members, levels, begin, size, tree, width, per_candidate, row)
+        for member in range(members):
+            plane = found[member, begin : begin + size]
+            for place in range(size):
+                plane[place] = weights[row[place], member]
 
 
 @njit(nogil=True, error_model="numpy")

@@ -23,6 +23,7 @@ from ensir.limits import LEVELS
 FUSED_MULTIPLY_ADD = {"enable_fp_fusion": True}
 
 packed_weights = packed
+weights_of_pixels = None  # torch gathers them
 
 
 def fuse_pictures(

@@ -77,9 +77,13 @@ def made_table(seed: int, width: int, members: int, channels: int) -> LookupTabl
 
 
 def assert_fuses_as_defined(table: LookupTable, pictures: list[Tensor]) -> None:
-    image, rounded = (table.fuse(pictures, dtype=dtype).image for dtype in RESULTS)
+    fusion, rounded = table.fuse(pictures), table.fuse(pictures, dtype=torch.uint8).image
     with by_torch():
-        defined = table.fuse(pictures).image
+        by_definition = table.fuse(pictures)
+    assert torch.equal(fusion.weights, by_definition.weights)
+    part = slice(3, 17), slice(2, 40)
+    assert torch.equal(fusion.weights_at(*part), fusion.weights[(..., *part)])
+    image, defined = fusion.image, by_definition.image
     assert (image.dtype, rounded.dtype) == (torch.float32, torch.uint8)
     assert image.shape == rounded.shape == defined.shape
     # Weights are rounded to 2**-30: two steps of float32 at most.
