@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import sys
 import threading
 import time
 from collections.abc import Mapping
@@ -37,6 +38,7 @@ METHOD = "em"
 # The steps of the slider that are nearest, the nearest first.
 WIDTHS = (BIN_WIDTH, 24, 8, 32, 40, 48, 56, 64)
 LATER = 60  # seconds after the start, where no visitor comes
+TURN = 1e-4  # seconds that a thread of Python has for itself while the example is made
 PAUSE = 0.3  # seconds for whoever looks at the page meanwhile
 
 _making = threading.Lock()
@@ -85,8 +87,22 @@ def begin_example() -> None:
     Torch makes it, in less time than the compiled kernels take to load.
     """
     loading = kernels.warm(_wait_for_a_page)
-    threading.Thread(target=example, name="ensir-example", daemon=True).start()
+    threading.Thread(target=_make_beside, name="ensir-example", daemon=True).start()
     threading.Thread(target=warm_up, args=[loading], name="ensir-warm-up", daemon=True).start()
+
+
+def _make_beside() -> None:
+    """Makes the example while Gradio is imported.
+
+    Python lets a thread that works keep its lock from others for 5 milliseconds; a fit of some
+    thousand small steps would wait that long at each.
+    """
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(TURN)
+    try:
+        example()
+    finally:
+        sys.setswitchinterval(usual)
 
 
 def page_is_open() -> None:
