@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import partial, wraps
 
 import gradio as gr
 from gradio.components import Component
-from gradio.events import Dependency
 
 from ensir.ui import views
-from ensir.ui.base_models import ONE_AT_A_TIME
-from ensir.ui.choosing import wire_choosing
 from ensir.ui.downloads import (
     DOWNLOADS,
     MAPS_LABEL,
@@ -21,25 +16,9 @@ from ensir.ui.downloads import (
     workspace_file,
 )
 from ensir.ui.errors import say_input_errors
-from ensir.ui.events import (
-    OWN,
-    WORKSPACE,
-    on_begin,
-    on_degrade,
-    on_estimate,
-    on_example,
-    on_method,
-    on_new_input,
-    on_picture,
-    on_refit,
-    on_run,
-    on_settled,
-    on_task,
-    on_truth,
-    on_viewed,
-    on_waiting,
-)
-from ensir.ui.example import example, page_is_open
+from ensir.ui.events import OWN, WORKSPACE, on_degrade, on_estimate, on_picture, on_task
+from ensir.ui.example import example
+from ensir.ui.fusing import EACH, QUICK, SHOWN, Fusing, wire_fusing
 from ensir.ui.inputs_panel import Inputs, inputs_panel
 from ensir.ui.inspecting import (
     on_bin_set,
@@ -54,12 +33,10 @@ from ensir.ui.inspecting import (
     on_sort,
     on_want,
 )
-from ensir.ui.jobs import at_end, wire_stop
-from ensir.ui.links import COPY, LABEL_AGAIN, on_arrive, on_copy, on_linked
+from ensir.ui.jobs import at_end
+from ensir.ui.links import COPY, LABEL_AGAIN, on_copy
 from ensir.ui.reference import FILE, OWN_TRUTH
 from ensir.ui.results_panel import GREEN, Results, results_panel
-from ensir.ui.sight import progress_script, result_script
-from ensir.ui.workspace import on_open
 
 # Gradio's own button downloads what it held before the click.
 HAND_OVER = """
@@ -79,28 +56,13 @@ TELL_LOOK = """
   return [comparison, JSON.stringify(viewer.look()), ...settings];
 }
 """
-# What is quick leaves the page as it is: no veil over what the visitor looks at.
-QUICK = {"trigger_mode": "always_last", "show_progress": "hidden"}
-# Of events that say what was clicked, Gradio would send the first one's word with a later one too.
-EACH = {"trigger_mode": "multiple"}
-# What shows another value in the viewer waits for what makes a new result, and sees that.
-SHOWN = {**QUICK, "concurrency_id": "result"}
 
 
-@dataclass(frozen=True)
-class Page:
-    """What other tabs need of this one, to bring it weights of theirs."""
+def compare_page(app: gr.Blocks) -> Fusing:
+    """Lays out the page inside the app being built, and wires its events.
 
-    app: gr.Blocks
-    comparison: gr.State  # what is looked at
-    inputs: Inputs
-    given: gr.State  # counts inputs: those that were not fused yet wait for the button
-    fused_inputs: gr.State  # the count when they were fused last
-    refit_after: Callable[[Callable[..., Dependency]], None]  # an event, such as `button.click`
-
-
-def compare_page(app: gr.Blocks) -> Page:
-    """Lays out the page inside the app being built, and wires its events."""
+    Returns what other tabs need to bring it weights of theirs.
+    """
     opened = example()
     # No time to live: it would put the example in the place of a comparison still looked at.
     # Gradio frees it an hour after the tab is closed.
@@ -113,11 +75,11 @@ def compare_page(app: gr.Blocks) -> Page:
     highlight = gr.State(None)  # the path of the mask of a bin set
     numbers = gr.State(tuple(it.number for it in views.listed_bin_sets(opened, GREEN)))
     _wire_inputs(inputs)
-    fusing = _wire_fusing(app, inputs, results, comparison, highlight, numbers)
+    fusing = wire_fusing(app, inputs, results, comparison, highlight, numbers)
     _wire_inspecting(results, comparison, highlight, numbers)
     _wire_downloads(results, comparison)
     _wire_keeping(inputs, results, comparison)
-    return Page(app, comparison, inputs, *fusing)
+    return fusing
 
 
 def _wire_inputs(inputs: Inputs) -> None:
@@ -147,129 +109,6 @@ def _wire_inputs(inputs: Inputs) -> None:
     inputs.start.change(_shown_groups, inputs.start, groups, queue=False)
     fields = [inputs.file, inputs.truth_panel]
     inputs.source.change(_shown_fields, inputs.source, fields, queue=False)
-
-
-def _wire_fusing(
-    app: gr.Blocks,
-    inputs: Inputs,
-    results: Results,
-    comparison: gr.State,
-    highlight: gr.State,
-    numbers: gr.State,
-) -> tuple[gr.State, gr.State, Callable[[Callable[..., Dependency]], None]]:
-    """What makes a new result.
-
-    Returns the counts of inputs, and what lets an event fuse again with other weights.
-    """
-    # Inputs are counted: those that were not fused yet wait for the button.
-    given, fused_inputs = gr.State(0), gr.State(0)
-    pressed = gr.State(0)  # the count when the button was pressed last
-    ran = gr.State(None)  # what the last run came to
-    drawn = gr.State(None)  # the view that the result was drawn in
-    fused = [
-        *(comparison, results.viewer, highlight),
-        *(results.map_kind, results.maps, results.map_legend),
-        *(results.score_table, inputs.note, results.x, results.y, *results.inspected),
-        *(results.changed, results.bin_sets, numbers, results.sort_by, results.bin_sets_help),
-        drawn,
-    ]
-    weights_and_view = [*inputs.weights, *results.view]
-    for event in (
-        *(inputs.picture.upload, inputs.picture.clear, inputs.own_files.upload),
-        inputs.degrade.input,
-        *(inputs.strength.input, inputs.task.input, inputs.eightfold.input),
-    ):
-        event(on_new_input, [given, fused_inputs], [given, inputs.truth, inputs.note], queue=False)
-    refitted = {
-        "outputs": [*fused, results.candidates],
-        "show_progress_on": [inputs.note],
-        "concurrency_id": "result",
-    }
-
-    def looked_at(result: Dependency) -> None:
-        """What was chosen to be looked at while the result was made is looked at."""
-        result.success(on_viewed, [comparison, drawn, *results.view], fused, **SHOWN)
-
-    there = [comparison, given, fused_inputs]
-
-    def refit(event: Callable[..., Dependency]) -> None:
-        options = {"trigger_mode": "always_last", "show_progress": "minimal", **refitted}
-        looked_at(event(on_refit, [*there, *weights_and_view], **options))
-
-    weights = [inputs.bin_width.input, inputs.trust.input, inputs.soft.input]
-    refit(partial(gr.on, [*weights, inputs.source.select, inputs.file.upload]))
-    refit(inputs.method.input(on_method, inputs.method, inputs.trust, queue=False).then)
-    looked_at(
-        inputs.truth.upload(
-            on_truth,
-            [*there, inputs.truth, *weights_and_view],
-            trigger_mode="always_last",
-            show_progress="minimal",
-            **refitted,
-        )
-    )
-    link = gr.State(None)  # what an address asks for
-    # Before the runs: the page sends the events of one click one after the other, each when the
-    # one before has ended.
-    wire_choosing(inputs, comparison, given, fused_inputs, link, refit)
-    taken = inputs.examples.select(
-        on_example,
-        [inputs.task, inputs.strength, given],
-        [inputs.start, inputs.picture, inputs.truth, inputs.degrade, given, inputs.note],
-        **{**QUICK, **EACH},
-    )
-    running = {"show_progress_on": [inputs.note], "concurrency_id": ONE_AT_A_TIME}
-    made = [*fused, results.candidates, fused_inputs, ran]
-    jobs = []
-    for begin, mode, button in (
-        (inputs.run.click, "once", "run"),
-        (taken.success, "always_last", "examples"),
-    ):
-        begin(None, js=progress_script("note", button, "viewer"))
-        about = [inputs.start, inputs.picture, inputs.degrade, given]
-        begin(on_begin, about, [inputs.stop, inputs.truth, pressed], queue=False)
-        to_run = [*inputs.to_run, pressed, *weights_and_view, comparison]
-        jobs.append(begin(on_run, to_run, made, trigger_mode=mode, **running))
-        jobs[-1].success(None, js=result_script("viewer", "run"))
-    # A link is a run of its own, and shows the channel that it names.
-    chosen = _chosen(inputs, results)
-    app.load(
-        _on_arrive,
-        given,
-        [
-            *(link, inputs.link_note, inputs.note, given),
-            *(inputs.start, inputs.picture, inputs.truth),
-            *(results.map_kind, results.x, results.y, results.sort_by, *chosen),
-        ],
-        show_progress="hidden",  # and queued: only then the page hears that the link has changed
-    )
-    link.change(lambda: gr.update(interactive=True), None, inputs.stop, queue=False)
-    linked = [link, inputs.picture, inputs.truth, given]
-    jobs.append(link.change(on_linked, linked, [*made, results.channel], **running))
-    for job in jobs:
-        settled = job.success(
-            on_settled,
-            [*there, ran, *weights_and_view],
-            show_progress="hidden",
-            **refitted,
-        )
-        looked_at(settled)
-        job.success(on_waiting, [given, fused_inputs], inputs.note, queue=False)
-    wire_stop(app, inputs.stop, jobs)
-    opened = inputs.workspace.upload(
-        on_open,
-        [inputs.workspace, given],
-        [
-            *(*made, inputs.start, inputs.picture, inputs.truth, inputs.own_files),
-            *(inputs.workspace, inputs.file, results.channel, *chosen),
-        ],
-        show_progress_on=[inputs.note],
-        concurrency_id="result",
-        cancels=jobs,
-    )
-    opened.success(None, js=result_script("viewer", "start"))
-    opened.failure(lambda: None, None, inputs.workspace, queue=False)  # for another one
-    return given, fused_inputs, refit
 
 
 def _wire_inspecting(
@@ -362,15 +201,6 @@ def _wire_keeping(inputs: Inputs, results: Results, comparison: gr.State) -> Non
     )
 
 
-def _chosen(inputs: Inputs, results: Results) -> list[Component]:
-    """The fields that settings fill, in the order of `choices.chosen`."""
-    return [
-        *(inputs.task, inputs.strength, inputs.degrade, inputs.restorers, inputs.eightfold),
-        *(inputs.source, inputs.bin_width, inputs.method, inputs.trust, inputs.soft),
-        *(results.map_channel, results.map_opacity),
-    ]
-
-
 def hand_over(
     button: gr.Button,
     label: str,
@@ -389,12 +219,6 @@ def hand_over(
     made = button.click(make, inputs, kept, js=js, show_progress="hidden")
     made.success(None, kept, None, js=HAND_OVER)
     at_end(made, lambda: gr.update(value=label, interactive=True), None, button, queue=False)
-
-
-@wraps(on_arrive)
-def _on_arrive(inputs: int, request: gr.Request) -> object:
-    page_is_open()
-    return on_arrive(inputs, request)
 
 
 def _shown_groups(start: str) -> tuple[object, ...]:

@@ -12,7 +12,7 @@ from gradio.events import Dependency
 
 from ensir.automatic import BIN_WIDTH
 from ensir.methods import METHODS
-from ensir.ui.compare_page import Page, hand_over
+from ensir.ui.compare_page import hand_over
 from ensir.ui.events import on_method
 from ensir.ui.fit_events import (
     DOWNLOADS,
@@ -22,6 +22,7 @@ from ensir.ui.fit_events import (
     on_use,
     on_zip,
 )
+from ensir.ui.fusing import Fusing
 from ensir.ui.inputs import file_input
 from ensir.ui.inputs_panel import METHODS_HELP, TRUST_HELP
 from ensir.ui.jobs import wire_stop
@@ -67,7 +68,7 @@ class Result:
     kept: list[gr.DownloadButton]
 
 
-def fit_page(tabs: gr.Tabs, page: Page) -> None:
+def fit_page(tabs: gr.Tabs, page: Fusing) -> None:
     """Lays the tab out inside the Blocks being built; `page` is where its tables are used."""
     fit, fitted = gr.State(None), gr.State(None)  # and the file that it is of
     with gr.Row():

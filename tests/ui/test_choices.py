@@ -10,9 +10,9 @@ from ensir.settings import SOURCES as KEYS
 from ensir.settings import Settings
 from ensir.ui.base_models import offered
 from ensir.ui.choices import SOURCES, chosen, settings_of, view_of, weights_of
-from ensir.ui.compare_page import _chosen
 from ensir.ui.events import View, Weights
 from ensir.ui.example import example
+from ensir.ui.fusing import fields_of_settings
 from ensir.ui.inputs_panel import Inputs, inputs_panel
 from ensir.ui.layers import ALL
 from ensir.ui.reference import SAMPLE
@@ -65,7 +65,7 @@ def test_a_page_sends_what_settings_are_made_of(page: tuple[Inputs, Results]) ->
 
 
 def test_settings_go_to_the_fields_they_are_of(page: tuple[Inputs, Results]) -> None:
-    labels = [field.label for field in _chosen(*page)]
+    labels = [field.label for field in fields_of_settings(*page)]
     values = chosen(replace(on_the_page(), models=(*offered("deraining")[:2], "not here")))
     told = dict(zip(labels, values, strict=True))
     assert told["Task"] == "deraining"

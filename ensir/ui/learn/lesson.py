@@ -48,8 +48,8 @@ def lesson(comparison: Comparison) -> Value:
         "gain": f"average {said[AVERAGE]} dB, fused {said[FUSED]} dB ({gains[FUSED]} dB)",
         "cell": f"{bin_set.number:,} ({bin_set.count} green pixels) EM made {bin_set.steps} steps "
         f"to the weights {', '.join(f'{weight:.3f}' for weight in last)}",
-        "same_values": f"{100 * values:.0f} %",
-        "same_gain": f"{100 * gained:.0f} %",
+        "same_values": f"{100 * values:.0f}%",
+        "same_gain": f"{100 * gained:.0f}%",
     }
 
 
