@@ -135,8 +135,8 @@ def test_what_bin_sets_of_one_bin_hold_and_bring_is_said_of_every_value(
     of_fused = (compared.fusion.image.double() - truth).square()
     brought = (of_average - of_fused)[same].sum() / (of_average - of_fused).sum()
     value = lesson(compared)
-    assert value["same_values"] == f"{100 * same.double().mean():.0f} %"
-    assert value["same_gain"] == f"{100 * brought:.0f} %"
+    assert value["same_values"] == f"{100 * same.double().mean():.0f}%"
+    assert value["same_gain"] == f"{100 * brought:.0f}%"
 
 
 @pytest.mark.browser

@@ -4,7 +4,7 @@ const DEVIATION_APART = 12;
 const DISTANCES = [0, 1, 2, 3, 4, 6, 8, 10, 12, 15, 18, 21, 24, 30, 36];
 let apart = { start: null, ends: [] };
 
-/** The weight of A after EM, its 70 % of the pixels `distance` levels from B's. */
+/** The weight of A after EM, its 70% of the pixels `distance` levels from B's. */
 function endedAt(distance, start) {
   const means = [118 - distance / 2, 118 + distance / 2];
   const first = {
