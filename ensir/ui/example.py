@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import functools
 import json
 import sys
 import threading
-import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from torch import Tensor
 from ensir.comparison import Comparison, compare
 from ensir.ensemble import kernels
 from ensir.images import read_image
+from ensir.limits import EXIT_SECONDS
 from ensir.tasks import TASKS, clean, degraded
 from ensir.ui.pictures import shown
 from ensir.ui.reference import SAMPLE, reference_for, tolerance_for
@@ -43,6 +44,7 @@ PAUSE = 0.3  # seconds for whoever looks at the page meanwhile
 
 _making = threading.Lock()
 _opened = threading.Event()
+_over = threading.Event()  # Python ends
 
 
 def example_files() -> list[Path]:
@@ -86,9 +88,12 @@ def begin_example() -> None:
 
     Torch makes it, in less time than the compiled kernels take to load.
     """
-    loading = kernels.warm(_wait_for_a_page)
-    threading.Thread(target=_make_beside, name="ensir-example", daemon=True).start()
-    threading.Thread(target=warm_up, args=[loading], name="ensir-warm-up", daemon=True).start()
+    loading = kernels.warm(_page_came)
+    making = threading.Thread(target=_make_beside, name="ensir-example", daemon=True)
+    warming = threading.Thread(target=warm_up, args=[loading], name="ensir-warm-up", daemon=True)
+    making.start()
+    warming.start()
+    atexit.register(_end, making, loading, warming)
 
 
 def _make_beside() -> None:
@@ -110,9 +115,19 @@ def page_is_open() -> None:
     _opened.set()
 
 
-def _wait_for_a_page() -> None:
+def _page_came() -> bool:
+    """Waits until a page is open and its pictures are drawn; False where Python ends instead."""
     _opened.wait(LATER)
-    time.sleep(PAUSE)  # until its pictures are drawn
+    return not _over.wait(PAUSE)
+
+
+def _end(*threads: threading.Thread) -> None:
+    """Lets them come to an end: Python aborts where one is in torch while it is taken apart."""
+    _over.set()
+    _opened.set()
+    for thread in threads:
+        if thread.is_alive():
+            thread.join(EXIT_SECONDS)
 
 
 @functools.cache
@@ -130,5 +145,6 @@ def warm_up(loading: threading.Thread) -> None:
     """
     loading.join()
     for width in WIDTHS:
+        if _over.wait(PAUSE):
+            return
         tolerance_for(SAMPLE, RESTORERS, None, width)
-        time.sleep(PAUSE)

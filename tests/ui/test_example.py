@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -109,6 +111,19 @@ def test_kernels_are_loaded_when_a_page_is_open(monkeypatch: pytest.MonkeyPatch)
     page_is_open()
     waiting.join(30)
     assert not waiting.is_alive()
+
+
+@pytest.mark.parametrize("seconds", [0.0, 1.0])
+def test_a_program_that_ends_while_kernels_are_loaded_ends_well(seconds: float) -> None:
+    program = (
+        "import time\n"
+        "from ensir.ui.example import begin_example, page_is_open\n"
+        "begin_example()\n"
+        "page_is_open()\n"
+        f"time.sleep({seconds})\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=300)
+    assert (ended.returncode, ended.stderr) == (0, b"")
 
 
 def test_in_the_example_the_fusion_beats_the_average_and_every_candidate() -> None:

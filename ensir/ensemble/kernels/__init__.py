@@ -27,17 +27,17 @@ def compiled(device: torch.device) -> ModuleType | None:
     return _for_cuda() if device.type == "cuda" else None
 
 
-def warm(wait: Callable[[], object] | None = None) -> threading.Thread:
+def warm(wait: Callable[[], bool] | None = None) -> threading.Thread:
     """Compiles the kernels in the background, or reads them from disk where they are compiled.
 
-    It begins when `wait` returns, and takes many seconds the first time on a machine, one after
-    that. Nobody waits for it: if no kernel was needed yet, torch serves until it is done.
+    It begins when `wait` returns True, and takes many seconds the first time on a machine, one
+    after that. Nobody waits for it: if no kernel was needed yet, torch serves until it is done.
     """
 
     def compile_all() -> None:
+        if wait is not None and not wait():
+            return
         try:
-            if wait is not None:
-                wait()
             kernels = _for_cpu()
             if kernels is not None:
                 kernels.compile_all()
