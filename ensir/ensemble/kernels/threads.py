@@ -33,7 +33,9 @@ def share_out(work: Callable[[int, int], object], total: int, piece: int) -> Non
     helpers = min(torch.get_num_threads(), pieces) - 1
     if helpers > 0:
         _keep_off_this_core()
-    others: list[Future[None]] = [_pool().submit(take_turns) for _ in range(helpers)]
+    others: list[Future[None]] = []
+    with contextlib.suppress(RuntimeError):  # Python ends, and takes no more: this one does it all
+        others += (_pool().submit(take_turns) for _ in range(helpers))
     take_turns()  # this thread is one of them: work gets done however busy the pool is
     for other in others:
         other.result()

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import torch
 
+from ensir.ensemble.kernels import threads as module
 from ensir.ensemble.kernels.threads import share_out
 
 
@@ -42,6 +43,16 @@ def test_many_threads_may_share_out_work_at_once(threads: int) -> None:
         assert [call.result() for call in [callers.submit(counted) for _ in range(40)]] == [
             200
         ] * 40
+
+
+def test_when_python_ends_the_caller_does_all_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    closed = ThreadPoolExecutor(1)
+    closed.shutdown()
+    monkeypatch.setattr(module, "_pool", lambda: closed)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 4)
+    done: list[tuple[int, int]] = []
+    share_out(lambda first, last: done.append((first, last)), 10, 4)
+    assert done == [(0, 4), (4, 8), (8, 10)]
 
 
 def test_work_is_done_by_as_many_threads_as_torch_has(monkeypatch: pytest.MonkeyPatch) -> None:
