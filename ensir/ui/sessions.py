@@ -6,11 +6,11 @@ from gradio.state_holder import SessionState
 
 
 class Sessions:
-    """The sessions that hold results, at most `most`: of another the one that waited longest lets
-    go of its own, and begins anew.
+    """Lets at most `most` sessions hold results.
 
-    Gradio can bound all sessions alone; it makes one in the time of a click, and programs that look
-    at nothing of theirs have sessions, too.
+    When one more does, the one that acted longest ago loses its own, and begins anew. Gradio can
+    bound the number of all sessions only; to make one takes it as long as a click, and programs
+    that hold nothing have sessions, too.
     """
 
     def __init__(self, most: int) -> None:
