@@ -115,7 +115,9 @@ class Tried:
     def of_sums(self) -> Tried:
         """As a file of sums has it: how pixels lie beside each other is forgotten."""
         by_kind = {
-            kind: replace(one, parts=tuple(replace(part, details=()) for part in one.parts))
+            kind: replace(
+                one, parts=tuple(replace(part, details=(), grains=()) for part in one.parts)
+            )
             for kind, one in self.by_kind.items()
         }
         return replace(self, by_kind=by_kind)
@@ -194,23 +196,31 @@ def of_other_tasks(tried: Sequence[Tried]) -> Iterator[str]:
                 warned = sum(warned_left_out(one.right, place) for place in range(number))
                 far = int((own[one.name] > fair).sum())
                 yield f"| {one.name} | the same, left out | {warned} of {number} | {far} |"
-            elif rows[one.name].shape[1] == rows[other.name].shape[1]:
+            elif rows[one.name][0].shape[1] == rows[other.name][0].shape[1]:
                 table = Calibrated(one.right)
                 warned = sum(table.warns(part) for part in other.right.parts)
-                there, row = usual(rows[one.name]), rows[other.name]
-                ratio = there.limit / limit_of(there.number)
-                least = max(fair, ROOM * float(over_limit(without_odd(rows[one.name])).max()))
-                far = sum(there.distance(picture) * ratio > least for picture in row)
+                pairs = zip(rows[one.name], rows[other.name], strict=True)
+                far = int(torch.stack([are_far(*pair, fair) for pair in pairs]).any(0).sum())
                 yield f"| {one.name} | {other.name} | {warned} of {number} | {far} |"
 
 
-def over_limit(row: Tensor) -> Tensor:
-    """How far each picture lies from the others, over the limit."""
-    return left_out(row) / limit_of(len(row) - 1)
+def are_far(there: Tensor, here: Tensor, fair: float) -> Tensor:
+    """Which of the pictures here lie beyond what is fair, and beyond those there."""
+    usual_there = usual(there)
+    ratio = usual_there.limit / limit_of(usual_there.number)
+    least = max(fair, ROOM * float(over_limit([without_odd(there)]).max()))
+    return torch.tensor([usual_there.distance(picture) * ratio > least for picture in here])
 
 
-def kinds_of(pictures: ReferencePictures) -> Tensor:
-    return torch.stack([disagreement(part.statistics).values for part in pictures.parts])
+def over_limit(rows: Sequence[Tensor]) -> Tensor:
+    """How far each picture lies from the others, over the limit, by what it does most."""
+    return torch.stack([left_out(row) / limit_of(len(row) - 1) for row in rows]).amax(0)
+
+
+def kinds_of(pictures: ReferencePictures) -> list[Tensor]:
+    """How the candidates of each picture differ: by bin sets, and pixel beside pixel."""
+    by_sets = [disagreement(part.statistics).values for part in pictures.parts]
+    return [torch.stack(by_sets), torch.stack([one.values for one in pictures.total.grains])]
 
 
 class Calibrated:
@@ -223,9 +233,14 @@ class Calibrated:
 
     def warns(self, part: ReferenceStatistics, has_truth: bool = False) -> bool:
         picture = part.statistics
-        detail = next(iter(part.details), None)
         found = shift(
-            picture, self.table, self.total, self.tolerance, has_truth=has_truth, detail=detail
+            picture,
+            self.table,
+            self.total,
+            self.tolerance,
+            has_truth=has_truth,
+            detail=next(iter(part.details), None),
+            beside=next(iter(part.grains), None),
         )
         return bool(found.warnings)
 
@@ -267,7 +282,7 @@ def measures(pictures: ReferencePictures) -> dict[str, float]:
     total = truth_fit(pictures.total.statistics)
     assert total is not None
     level = {"unlike": 1 - total.alike, "brighter": abs(total.brighter)}
-    detail = typical(pictures.total.details)
+    detail = typical(pictures.total.details, len(pictures.parts))
     if detail is not None:
         return {
             **level,

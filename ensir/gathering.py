@@ -15,6 +15,7 @@ from ensir.ensemble.bin_statistics import gather_statistics
 from ensir.ensemble.bins import Bins
 from ensir.errors import Cancelled, InputError
 from ensir.files import shown_name
+from ensir.grain import grain
 from ensir.limits import MOST_STATISTICS_BYTES
 from ensir.progress import IsCancelled, OnProgress
 from ensir.read_ahead import read_ahead
@@ -91,13 +92,14 @@ def statistics_of_picture(
     device: str = "cpu",
 ) -> ReferenceStatistics:
     """What is kept of one picture: candidates (M, C, H, W) and truth (C, H, W), uint8."""
-    detail = truth_detail(candidates, truth)
+    detail, own = truth_detail(candidates, truth), grain(candidates)
     return ReferenceStatistics(
         gather_statistics(candidates.to(device), truth.to(device), bins),
         names,
         (reference_set,),
         pictures=1,
         details=() if detail is None else (detail,),
+        grains=() if own is None else (own,),
     )
 
 

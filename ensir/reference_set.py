@@ -15,6 +15,7 @@ from torch import Tensor
 from ensir.ensemble.bin_statistics import BinStatistics
 from ensir.errors import InputError
 from ensir.files import digest, is_name, shown_name
+from ensir.grain import Grain
 from ensir.images import Stored, read_image
 from ensir.picture_folders import name_of_set, picture_folders
 from ensir.truth_detail import TruthDetail
@@ -137,6 +138,7 @@ class ReferenceStatistics:
     file_sha256: str | None = None  # of the file they were read from, kept by what is fitted
     # How truths lie to all candidates there were, pixel beside pixel: of pictures at hand then.
     details: tuple[TruthDetail, ...] = ()
+    grains: tuple[Grain, ...] = ()  # how these candidates differ there, pixel beside pixel
 
     def __add__(self, other: ReferenceStatistics) -> ReferenceStatistics:
         self._check_same(other)
@@ -146,6 +148,7 @@ class ReferenceStatistics:
             tuple(sorted({*self.reference_sets, *other.reference_sets})),
             self.pictures + other.pictures,
             details=self.details + other.details,
+            grains=self.grains + other.grains,
         )
 
     def __sub__(self, other: ReferenceStatistics) -> ReferenceStatistics:
@@ -156,6 +159,7 @@ class ReferenceStatistics:
             self.reference_sets,
             self.pictures - other.pictures,
             details=tuple((Counter(self.details) - Counter(other.details)).elements()),
+            grains=tuple((Counter(self.grains) - Counter(other.grains)).elements()),
         )
 
     def coarser(self, width: int) -> ReferenceStatistics:
@@ -163,7 +167,10 @@ class ReferenceStatistics:
         return replace(self, statistics=self.statistics.coarser(width))
 
     def of_candidates(self, names: Sequence[str]) -> ReferenceStatistics:
-        """The same pictures seen by some of the candidates, in the order given, exactly."""
+        """The same pictures seen by some of the candidates, in the order given, exactly.
+
+        How fewer of them differ, pixel beside pixel, is not known.
+        """
         unknown = [name for name in names if name not in self.candidate_names]
         if unknown or not names or len(set(names)) < len(names):
             raise InputError(
@@ -177,6 +184,7 @@ class ReferenceStatistics:
             self,
             statistics=self.statistics.of_candidates(kept),
             candidate_names=tuple(names),
+            grains=self.grains if len(names) == len(self.candidate_names) else (),
         )
 
     def _check_same(self, other: ReferenceStatistics) -> None:

@@ -18,6 +18,7 @@ from ensir.ensemble.bins import Bins
 from ensir.ensemble.errors_about_average import errors_about_average
 from ensir.ensemble.levels import levels_of
 from ensir.ensemble.lookup_table import LookupTable
+from ensir.grain import DIFFERS_BESIDE, Grain, grain
 from ensir.limits import MOST_STATISTICS_BYTES
 from ensir.tolerance import FIXED, Tolerance
 from ensir.truth_detail import TruthDetail, truth_detail
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from ensir.comparison import Comparison
 
 PIXELS = 2**20  # looked at of a picture: rows are left out of a larger one
+IN_WORDS = {**DIFFERS, **DIFFERS_BESIDE}
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ class Shift:
 
     unseen: float | None = None  # share of its values in cells without a reference pixel
     distance: float | None = None  # of the candidates' disagreement, over the limit: above 1 is far
-    differs: str | None = None  # in what most, a name in DIFFERS
+    differs: str | None = None  # in what most, a name in IN_WORDS
     tolerance: Tolerance = FIXED
     error: float | None = None  # of the table in the picture, over what the reference expects
     truth: TruthFit | None = None  # of the picture
@@ -56,7 +58,7 @@ class Shift:
         if self.distance is not None and self.differs is not None and self.distance > 1:
             said.append(
                 "The candidates differ from each other otherwise than in the reference set, most "
-                f"of all in {DIFFERS[self.differs]}{times_the_limit(self.distance)}: weights for "
+                f"of all in {IN_WORDS[self.differs]}{times_the_limit(self.distance)}: weights for "
                 "another task, other models or other damage may do worse than the average"
             )
         if self.error is not None and self.error > self.tolerance.error:
@@ -93,15 +95,17 @@ def shift(
     has_truth: bool,
     in_reference_bins: BinStatistics | None = None,
     detail: TruthDetail | None = None,
+    beside: Grain | None = None,
 ) -> Shift:
     """How far a picture lies from what a table was fitted to, and from its reference set.
 
     The picture's statistics are in the table's bins, where there is one, and of the reference's
     candidates. Without a ground truth (`has_truth` False) anything may stand in its place. Where
     the bins of the reference, or of the tolerance, are others, the picture is needed in these too.
-    The `detail` of its truth is known where its pixels are at hand.
+    The `detail` of its truth, and how its candidates differ pixel `beside` pixel, are known where
+    its pixels are at hand.
     """
-    distance, differs = _distance(in_reference_bins or picture, reference, tolerance)
+    distance, differs = _distance(in_reference_bins or picture, reference, tolerance, beside)
     doubts = tolerance.doubts
     if not doubts and tolerance.disagreement is None and reference is not None:
         doubts = doubts_of_sum(reference, (table and table.provenance.pictures) or 1)
@@ -147,6 +151,7 @@ def shift_of(
         has_truth=truth is not None,
         in_reference_bins=alike,
         detail=None if truth is None else truth_detail(pictures, truth),
+        beside=None if tolerance.grain is None else grain(pictures),
     )
 
 
@@ -177,16 +182,25 @@ def _gathered(levels: Tensor, truth: Tensor, *wanted: Bins) -> list[BinStatistic
 
 
 def _distance(
-    picture: BinStatistics, reference: BinStatistics | None, tolerance: Tolerance
+    picture: BinStatistics,
+    reference: BinStatistics | None,
+    tolerance: Tolerance,
+    beside: Grain | None,
 ) -> tuple[float | None, str | None]:
-    """From the pictures of the reference set, or from their sum, and by what most."""
+    """From the pictures of the reference set, or from their sum, and by what most.
+
+    By bin sets or pixel beside pixel, by whichever it is farther.
+    """
     there = tolerance.disagreement
     if there is None:
         if reference is None:
             return None, None
         there = usual(disagreement(reference).values[None])
-    here = disagreement(picture)
-    return there.distance(here.values), there.farthest(here.values, here.groups)
+    return max(
+        (usual_there.distance(here.values), usual_there.farthest(here.values, here.groups))
+        for usual_there, here in ((there, disagreement(picture)), (tolerance.grain, beside))
+        if usual_there is not None and here is not None
+    )
 
 
 def _unseen(picture: BinStatistics, table: LookupTable) -> float | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import astuple, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -17,6 +17,7 @@ from ensir.ensemble.bin_statistics import BinStatistics
 from ensir.ensemble.bins import Bins
 from ensir.errors import InputError
 from ensir.files import digest, is_name, shown_name, write_whole
+from ensir.grain import Grain
 from ensir.limits import MOST_REFERENCE_PIXELS
 from ensir.reference_set import ReferencePictures, ReferenceStatistics
 from ensir.tensor_files import (
@@ -36,9 +37,11 @@ from ensir.truth_detail import TruthDetail
 STATISTICS_FORMAT = "ensir bin statistics 2"
 PICTURES_FORMAT = "ensir reference pictures 1"
 ROWS = ("row_channel", "row_set", "row_level", "row_count")  # columns of the histogram
-MOST_DETAILS = 4096  # in a file of sums: its header stays short
+MOST_DETAILS = 4096  # in a file of sums, and as many grains: its header stays short
 MOST_OF_A_DETAIL = 1e6  # none of them comes near it
 DIMENSIONS = {"sets": 1, "sums": 3, "products": 3, "truth_products": 3, **dict.fromkeys(ROWS, 1)}
+
+Measure = TypeVar("Measure", TruthDetail, Grain)
 
 
 def write_statistics(gathered: ReferenceStatistics, path: str | Path) -> None:
@@ -62,6 +65,8 @@ def statistics_bytes(gathered: ReferenceStatistics) -> bytes:
     }
     if 0 < len(gathered.details) <= MOST_DETAILS:
         header["details"] = sorted(map(astuple, gathered.details))
+    if 0 < len(gathered.grains) <= MOST_DETAILS:
+        header["grains"] = sorted(map(astuple, gathered.grains))
     narrow = {name: _narrowed(values) for name, values in _tensors(statistics).items()}
     return pack(narrow, header, compressed=True)
 
@@ -98,6 +103,8 @@ def pictures_bytes(pictures: ReferencePictures) -> bytes:
     }
     if total.details:
         header["details"] = [list(map(astuple, part.details)) for part in pictures.parts]
+    if total.grains:
+        header["grains"] = [list(map(astuple, part.grains)) for part in pictures.parts]
     narrow = {name: _narrowed(values) for name, values in tensors.items()}
     return pack(narrow, header, compressed=True)
 
@@ -125,8 +132,11 @@ def read_statistics(path: str | Path) -> ReferenceStatistics:
     statistics = _checked(tensors, bins, name)
     reference_sets = _reference_sets(header.get("reference_sets"), name)
     pictures = whole_number(header, "pictures", name)
-    details = _details(header.get("details", []), pictures, name)
-    return ReferenceStatistics(statistics, names, reference_sets, pictures, digest(data), details)
+    details = _measures(TruthDetail, header.get("details", []), pictures, name)
+    grains = _measures(Grain, header.get("grains", []), pictures, name)
+    return ReferenceStatistics(
+        statistics, names, reference_sets, pictures, digest(data), details, grains
+    )
 
 
 def read_pictures(path: str | Path) -> ReferencePictures:
@@ -147,15 +157,20 @@ def read_pictures(path: str | Path) -> ReferencePictures:
     apart = _apart(tensors, len(names))
     if apart is None or not isinstance(sources, list) or len(sources) != len(names):
         raise damaged(name, "its header does not describe its content")
-    details = header.get("details", [[] for _ in names])
-    if not isinstance(details, list) or len(details) != len(names):
-        raise damaged(name, "its header does not describe its truths")
+    details, grains = (header.get(key, [[] for _ in names]) for key in ("details", "grains"))
+    if not all(isinstance(said, list) and len(said) == len(names) for said in (details, grains)):
+        raise damaged(name, "its header does not describe its pictures")
     parts = []
-    for one, source, said in zip(apart, sources, details, strict=True):
+    for place, (one, source) in enumerate(zip(apart, sources, strict=True)):
         statistics = _checked(one, bins, name)
         reference_sets = _reference_sets(source, name)
-        detail = _details(said, 1, name)
-        parts.append(ReferenceStatistics(statistics, candidates, reference_sets, 1, details=detail))
+        detail = _measures(TruthDetail, details[place], 1, name)
+        own = _measures(Grain, grains[place], 1, name)
+        parts.append(
+            ReferenceStatistics(
+                statistics, candidates, reference_sets, 1, details=detail, grains=own
+            )
+        )
     if len({part.statistics.channels for part in parts}) > 1:
         raise damaged(name, "its pictures differ in their channels")
     if sum(part.statistics.pixels for part in parts) > MOST_REFERENCE_PIXELS:
@@ -206,17 +221,22 @@ def _reference_sets(said: object, name: str) -> tuple[str, ...]:
     return tuple(said)
 
 
-def _details(said: object, most: int, name: str) -> tuple[TruthDetail, ...]:
-    """How truths lie to their candidates, as far as a file says it: older ones do not."""
-    if not isinstance(said, list) or len(said) > most or not all(map(_is_detail, said)):
-        raise damaged(name, "its header does not describe its truths")
-    return tuple(TruthDetail(*one) for one in said)
+def _measures(kind: type[Measure], said: object, most: int, name: str) -> tuple[Measure, ...]:
+    """What was measured of pictures, pixel beside pixel, as far as a file says it: older do not."""
+    wanted = len(fields(kind))
+    if (
+        not isinstance(said, list)
+        or len(said) > most
+        or not all(_are_numbers(one, wanted) for one in said)
+    ):
+        raise damaged(name, "its header does not describe its pictures")
+    return tuple(kind(*one) for one in said)
 
 
-def _is_detail(said: object) -> bool:
+def _are_numbers(said: object, wanted: int) -> bool:
     return (
         isinstance(said, list)
-        and len(said) == len(fields(TruthDetail))
+        and len(said) == wanted
         and all(type(value) is float and abs(value) < MOST_OF_A_DETAIL for value in said)
     )
 

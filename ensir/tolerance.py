@@ -35,6 +35,7 @@ class Tolerance:
 
     disagreement: Usual | None = None  # of its pictures; None: only their sum is known
     bins: Bins | None = None  # in which these were looked at
+    grain: Usual | None = None  # the same, pixel beside pixel; None: not known of most
     # Share of values in cells without a reference pixel. Left out, pictures of six reference sets
     # had at most 0.07 % at width 32 and 2.4 % at width 8.
     unseen: float = 0.05
@@ -76,11 +77,14 @@ def _at_any_width(pictures: ReferencePictures) -> Tolerance:
     if len(pictures.parts) < FEW:
         return Tolerance(doubts=said) if said else FIXED
     differ = torch.stack([disagreement(part.statistics).values for part in pictures.parts])
+    grains = [one.values for one in pictures.total.grains]
+    of_most = len(grains) >= FEW and 2 * len(grains) > len(pictures.parts)
     fits = [truth_fit(part.statistics) for part in pictures.parts]
     near = [fit.values for fit in fits if fit is not None]
     return Tolerance(
         usual(differ),
         pictures.total.statistics.bins,
+        grain=usual(torch.stack(grains)) if of_most else None,
         truth=usual(torch.stack(near), room=UNLIKE) if len(near) >= FEW else None,
         doubts=said,
     )

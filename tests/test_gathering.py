@@ -11,6 +11,7 @@ import pytest
 from ensir import gathering
 from ensir.errors import Cancelled, InputError
 from ensir.gathering import gather_pictures, gather_reference_set
+from ensir.grain import grain
 from ensir.images import write_image
 from ensir.reference_set import ReferenceSet
 from ensir.statistics_files import statistics_bytes
@@ -117,3 +118,10 @@ def test_how_each_truth_lies_to_its_candidates_is_kept(reference_set: ReferenceS
     details = [truth_detail(*reference_set[place]) for place in range(PICTURES)]
     assert [part.details for part in found.parts] == [(one,) for one in details]
     assert gather_reference_set(reference_set, 32).details == found.total.details
+
+
+def test_how_the_candidates_differ_is_kept(reference_set: ReferenceSet) -> None:
+    found = gather_pictures(reference_set, 32)
+    grains = [grain(reference_set[place][0]) for place in range(PICTURES)]
+    assert [part.grains for part in found.parts] == [(one,) for one in grains]
+    assert gather_reference_set(reference_set, 32).grains == found.total.grains

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from ensir.errors import InputError
+from ensir.grain import Grain
 from ensir.images import write_image
 from ensir.reference_set import ReferencePictures, ReferenceSet, ReferenceStatistics
 from ensir.truth_detail import TruthDetail
@@ -169,6 +170,17 @@ def test_what_is_known_of_each_truth_is_added_and_taken_out_with_it() -> None:
     assert total.details == tuple(details)
     assert (total - third).details == (details[0], details[1])
     assert (total - third - second - first + made).details == ()
+
+
+def test_how_candidates_differ_is_added_and_taken_out_and_forgotten_of_fewer() -> None:
+    made = make_statistics(make_pictures(0, 3), 32)
+    grains = [Grain(step / 4, 0.5, 0.0, 0.0) for step in (2, 0, 2)]
+    first, second, third = (replace(made, grains=(one,)) for one in grains)
+    total = first + second + third
+    assert total.grains == total.coarser(64).grains == tuple(grains)
+    assert (total - third).grains == (grains[0], grains[1])
+    assert total.of_candidates("CAB").grains == tuple(grains)
+    assert total.of_candidates("CA").grains == ()
 
 
 def test_statistics_of_other_candidates_are_not_combined() -> None:

@@ -8,14 +8,13 @@ import torch
 from torch import Tensor
 
 from ensir.comparison import compare
-from ensir.disagreement import DIFFERS
 from ensir.ensemble.bin_statistics import gather_statistics
 from ensir.ensemble.bins import Bins
 from ensir.errors import InputError
 from ensir.fitting import fit_statistics
-from ensir.gathering import gather_pictures
+from ensir.gathering import gather_pictures, statistics_of_picture
 from ensir.reference_set import ReferencePictures, ReferenceSet, ReferenceStatistics
-from ensir.shift import Shift, shift, shift_notes, shift_of
+from ensir.shift import IN_WORDS, Shift, shift, shift_notes, shift_of
 from ensir.tolerance import FIXED, tolerance_of
 from ensir.truth_fit import TruthFit, truth_fit
 from tests.conftest import make_pictures, make_statistics
@@ -46,7 +45,10 @@ def shift_from(part: ReferenceStatistics, reference: ReferencePictures) -> tuple
     total = reference.total
     table = fit_statistics(total, method="least-squares").table
     tolerance = tolerance_of(reference, 32)
-    known = shift(part.statistics, table, total.statistics, tolerance, has_truth=True)
+    beside = next(iter(part.grains), None)
+    known = shift(
+        part.statistics, table, total.statistics, tolerance, has_truth=True, beside=beside
+    )
     return known, replace(known, tolerance=FIXED)
 
 
@@ -172,9 +174,33 @@ def test_a_displaced_truth_is_seen_where_its_pixels_are_at_hand() -> None:
     assert shift_of(list(candidates), None, table).detail is None
 
 
+def test_candidates_that_differ_alike_in_another_order_of_the_pixels_are_unlike() -> None:
+    """Their sums are the same: it is seen where the pixels are at hand."""
+    pictures = [make_pictures(seed, 2, height=60, width=60, noise=20) for seed in range(4)]
+    bins = Bins(32, 2)
+    parts = tuple(statistics_of_picture(*both, ("A", "B"), "made", bins) for both in pictures)
+    reference = ReferencePictures(("a", "b", "c", "d"), parts)
+    table = fit_statistics(reference.total).table
+    tolerance = tolerance_of(reference, 32)
+    candidates, _ = pictures[0]
+    values = candidates.flatten(-2)
+    rising = (values[0].int() - values[1].int()).argsort(-1)
+    smooth = values.gather(-1, rising.expand_as(values)).reshape(candidates.shape)
+    own, other = (
+        shift_of(list(those), None, table, reference.total.statistics, tolerance)
+        for those in (candidates, smooth)
+    )
+    assert own.distance is not None and other.distance is not None
+    assert own.distance < 1 < other.distance and other.differs in ("smooth", "coarse")
+    assert any("from pixel to pixel" in said or "patches" in said for said in other.warnings)
+    by_sums = replace(tolerance, grain=None)
+    forgotten = shift_of(list(smooth), None, table, reference.total.statistics, by_sums)
+    assert forgotten.distance is not None and forgotten.distance < 1
+
+
 def test_every_warning_is_one_sentence() -> None:
     doubtful = TruthFit(12.0, 0.9, 20.0, 0.99, 0.0, 0.0, 0.0)
-    for differs in DIFFERS:
+    for differs in IN_WORDS:
         found = Shift(0.5, 9.0, differs, error=9.0, truth=doubtful)
         assert len(found.warnings) == 4
         for said in found.warnings:

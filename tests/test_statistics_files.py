@@ -10,13 +10,16 @@ from torch import Tensor
 
 from ensir.errors import InputError
 from ensir.fitting import fit_pictures, fit_statistics
+from ensir.grain import Grain
 from ensir.reference_set import ReferencePictures, ReferenceStatistics
 from ensir.statistics_files import (
     PICTURES_FORMAT,
+    STATISTICS_FORMAT,
     pictures_bytes,
     read_gathered,
     read_pictures,
     read_statistics,
+    statistics_bytes,
     write_pictures,
     write_statistics,
 )
@@ -62,6 +65,27 @@ def test_how_the_truths_lie_to_their_candidates_comes_back(tmp_path: Path) -> No
     assert pictures_bytes(found) == (tmp_path / "x.safetensors").read_bytes()
     write_statistics(pictures.total, tmp_path / "sum.safetensors")
     assert read_statistics(tmp_path / "sum.safetensors").details == (*details[0], *details[2])
+
+
+def test_how_the_candidates_differ_comes_back(tmp_path: Path) -> None:
+    grains = [(Grain(0.625, 0.25, -0.1, 1.5),), (), (Grain(0.3, 0.1, 0.2, -0.125),)]
+    parts = [replace(part, grains=own) for part, own in zip(made(3).parts, grains, strict=True)]
+    pictures = ReferencePictures(("a", "b", "c"), tuple(parts))
+    write_pictures(pictures, tmp_path / "x.safetensors")
+    found = read_pictures(tmp_path / "x.safetensors")
+    assert [part.grains for part in found.parts] == grains
+    assert pictures_bytes(found) == (tmp_path / "x.safetensors").read_bytes()
+    write_statistics(pictures.total, tmp_path / "sum.safetensors")
+    assert read_statistics(tmp_path / "sum.safetensors").grains == (*grains[2], *grains[0])
+
+
+def test_of_more_pictures_than_a_header_should_name_the_measures_are_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ensir.statistics_files.MOST_DETAILS", 2)
+    total = replace(made(3).total, grains=(Grain(0.625, 0.25, -0.1, 1.5),) * 3)
+    write_statistics(total, tmp_path / "sum.safetensors")
+    assert read_statistics(tmp_path / "sum.safetensors").grains == ()
 
 
 @pytest.mark.parametrize("kind", ADVERSARIAL)
@@ -199,6 +223,14 @@ def test_what_no_pictures_have_is_refused(
         ("details", [[], [], [], [[0.1, 1.0, 0.0, 0.0]] * 2]),
         ("details", [[], [], [], 4]),
         ("details", {"a": 1}),
+        ("grains", [[]]),
+        ("grains", [[], [], [], [[0.1, 1.0, 0.0]]]),
+        ("grains", [[], [], [], [[0.1, 1.0, 0.0, float("nan")]]]),
+        ("grains", [[], [], [], [[0.1, 1.0, 0.0, 1]]]),
+        ("grains", [[], [], [], [[-1e308, 1.0, 0.0, 0.0]]]),
+        ("grains", [[], [], [], [[0.1, 1.0, 0.0, 0.0]] * 2]),
+        ("grains", None),
+        ("grains", {"a": 1}),
     ],
 )
 def test_nonsense_in_the_header_is_refused(tmp_path: Path, key: str, value: object) -> None:
@@ -206,6 +238,28 @@ def test_nonsense_in_the_header_is_refused(tmp_path: Path, key: str, value: obje
     (tmp_path / "x.safetensors").write_bytes(pack(tensors, {**header, key: value}, compressed=True))
     with pytest.raises(InputError, match=r"x\.safetensors is damaged: |a bin is"):
         read_pictures(tmp_path / "x.safetensors")
+
+
+@pytest.mark.parametrize("key", ["details", "grains"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        4,
+        [[]],
+        [[0.1, 1.0, 0.0, float("inf")]],
+        [[0.1, 1.0, 0.0, True]],
+        [[0.1, 1.0, 0.0, 1e7]],
+        [[0.1, 1.0, 0.0, 0.0]] * 5,
+    ],
+)
+def test_nonsense_about_the_pictures_of_a_sum_is_refused(
+    tmp_path: Path, key: str, value: object
+) -> None:
+    tensors, header = unpack(statistics_bytes(made().total), "x", STATISTICS_FORMAT)
+    (tmp_path / "x.safetensors").write_bytes(pack(tensors, {**header, key: value}, compressed=True))
+    with pytest.raises(InputError, match=r"x\.safetensors is damaged: .* describe its pictures"):
+        read_statistics(tmp_path / "x.safetensors")
 
 
 def test_pictures_of_grey_and_colour_do_not_mix(tmp_path: Path) -> None:

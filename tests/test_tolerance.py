@@ -12,6 +12,7 @@ import torch
 from ensir.disagreement import disagreement
 from ensir.ensemble.errors_about_average import errors_about_average
 from ensir.fitting import fit_statistics
+from ensir.grain import Grain
 from ensir.held_out import leave_one_out
 from ensir.living_reference import coarser, without
 from ensir.methods import Choices
@@ -21,7 +22,7 @@ from ensir.statistics_files import read_pictures
 from ensir.tolerance import FIXED, Tolerance, _beyond, tolerance_of
 from ensir.truth_doubts import doubts
 from ensir.truth_fit import truth_fit
-from ensir.usual import usual
+from ensir.usual import Usual, usual
 from tests.conftest import make_pictures, make_statistics
 
 SAMPLES = Path(__file__).parents[1] / "sample_luts"
@@ -40,14 +41,6 @@ def sample(task: str, width: int = 32) -> ReferencePictures:
     return read_pictures(SAMPLES / f"{task}_b16.pictures.safetensors")
 
 
-def lies(part: int, pictures: ReferencePictures, reference: ReferencePictures) -> Shift:
-    """A picture without its truth, under the calibrated tolerance."""
-    table = fit_statistics(reference.total, method="least-squares").table
-    tolerance = tolerance_of(reference, 32)
-    picture = pictures.parts[part].statistics
-    return shift(picture, table, reference.total.statistics, tolerance, has_truth=False)
-
-
 def test_of_two_pictures_nothing_is_learnt() -> None:
     assert tolerance_of(made(2), 32) is FIXED
 
@@ -61,6 +54,30 @@ def test_no_picture_of_a_set_is_unlike_it() -> None:
         assert found.disagreement.distance(disagreement(part.statistics).values) < 1
         fit = truth_fit(part.statistics)
         assert fit is not None and found.truth.distance(fit.values) < 1
+
+
+def test_how_most_of_the_pictures_differ_beside_each_other_is_usual() -> None:
+    """Of at least three."""
+    sums = made(7).parts
+    grains = [Grain(0.5 + place / 20, 0.2, 0.1, 0.0) for place in range(7)]
+
+    def found(of: int, known: int) -> Usual | None:
+        parts = (
+            *(
+                replace(part, grains=(own,))
+                for part, own in zip(sums[:known], grains, strict=False)
+            ),
+            *sums[known:of],
+        )
+        return tolerance_of(ReferencePictures(tuple("abcdefg"[:of]), parts), 32).grain
+
+    usual_there = found(7, 7)
+    assert usual_there is not None and usual_there.number == 7
+    for own in grains:
+        assert usual_there.distance(own.values) < 1
+    assert usual_there.distance(replace(grains[0], grid=1.5).values) > 1
+    assert found(7, 4) is not None and found(3, 3) is not None
+    assert found(7, 3) is None and found(4, 2) is None and found(7, 0) is None
 
 
 def test_bins_that_the_pictures_do_not_join_to_leave_two_limits_fixed() -> None:
@@ -119,9 +136,16 @@ def test_no_picture_of_a_sample_is_unlike_the_others(task: str) -> None:
     for place in range(0, len(pictures.names), 9):
         reference = without(pictures, [pictures.names[place]])
         fits = fit_statistics(reference.total, method="least-squares")
-        picture = pictures.parts[place].statistics
+        picture = pictures.parts[place]
         tolerance = tolerance_of(reference, 32)
-        found = shift(picture, fits.table, fits.statistics, tolerance, has_truth=True)
+        found = shift(
+            picture.statistics,
+            fits.table,
+            fits.statistics,
+            tolerance,
+            has_truth=True,
+            beside=next(iter(picture.grains), None),
+        )
         assert found.warnings == ()
 
 
@@ -134,7 +158,10 @@ def test_most_pictures_of_other_tasks_are_unlike_a_sample() -> None:
         tolerance = tolerance_of(reference, 32)
         for other in set(NETWORKS) - {task}:
             for part in sample(other).parts:
-                found = shift(part.statistics, None, total, tolerance, has_truth=False)
+                beside = next(iter(part.grains), None)
+                found = shift(
+                    part.statistics, None, total, tolerance, has_truth=False, beside=beside
+                )
                 far.append(bool(found.warnings))
     assert sum(far) > 0.6 * len(far)  # with the networks of now 206 of 288
 
