@@ -150,7 +150,7 @@ def test_no_picture_of_a_sample_is_unlike_the_others(task: str) -> None:
 
 
 def test_most_pictures_of_other_tasks_are_unlike_a_sample() -> None:
-    """Of all pairs together: networks whose candidates disagree alike are not told apart."""
+    """Of all pairs together: a picture without texture may say little of its task."""
     far = []
     for task in NETWORKS:
         reference = sample(task)
@@ -163,7 +163,7 @@ def test_most_pictures_of_other_tasks_are_unlike_a_sample() -> None:
                     part.statistics, None, total, tolerance, has_truth=False, beside=beside
                 )
                 far.append(bool(found.warnings))
-    assert sum(far) > 0.6 * len(far)  # with the networks of now 206 of 288
+    assert sum(far) > 0.95 * len(far)  # with the networks of now all 288
 
 
 @pytest.mark.parametrize("task", NETWORKS)

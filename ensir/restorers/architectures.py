@@ -9,6 +9,7 @@ from typing import Any
 from torch import nn
 
 from ensir.restorers.mprnet import SMALL as SMALL_MPRNET
+from ensir.restorers.mprnet import SMALLER as SMALLER_MPRNET
 from ensir.restorers.mprnet import MPRNet, MPRNetSettings
 from ensir.restorers.nafnet import SMALL as SMALL_NAFNET
 from ensir.restorers.nafnet import NAFNet, NAFNetSettings
@@ -24,11 +25,16 @@ class Architecture:
 
     network: Callable[[Any], nn.Module]
     settings: type[Settings]
-    small: Settings  # the settings that we train ourselves
+    ours: tuple[Settings, ...]  # that we trained ourselves, those that we train now first
+
+    @property
+    def small(self) -> Settings:
+        """The settings that we train."""
+        return self.ours[0]
 
 
 ARCHITECTURES: dict[str, Architecture] = {
-    "mprnet": Architecture(MPRNet, MPRNetSettings, SMALL_MPRNET),
-    "nafnet": Architecture(NAFNet, NAFNetSettings, SMALL_NAFNET),
-    "restormer": Architecture(Restormer, RestormerSettings, SMALL_RESTORMER),
+    "mprnet": Architecture(MPRNet, MPRNetSettings, (SMALL_MPRNET, SMALLER_MPRNET)),
+    "nafnet": Architecture(NAFNet, NAFNetSettings, (SMALL_NAFNET,)),
+    "restormer": Architecture(Restormer, RestormerSettings, (SMALL_RESTORMER,)),
 }

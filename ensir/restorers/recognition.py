@@ -33,7 +33,7 @@ def recognised(tensors: Mapping[str, Tensor], name: str) -> tuple[str, Settings]
         (architecture, settings)
         for architecture in ARCHITECTURES
         for settings in dict.fromkeys(
-            [*PUBLISHED[architecture].values(), ARCHITECTURES[architecture].small]
+            [*PUBLISHED[architecture].values(), *ARCHITECTURES[architecture].ours]
         )
     ]
     nearest = max(known, key=lambda it: _likeness(tensors, layout(*it)))

@@ -184,13 +184,14 @@ def restorer_of(path: Path, besides: str = "") -> NetworkRestorer | None:
         return _of_spandrel(path, changed, header, besides)
     network = StoredNetwork(path, changed)
     architecture, task = header["architecture"], header["task"]
-    small = _same(asdict(ARCHITECTURES[architecture].small), header.get("settings"))
+    said = header.get("settings")
+    small = any(_same(asdict(ours), said) for ours in ARCHITECTURES[architecture].ours)
     name = f"{'small ' * small}{TITLES[architecture]} {task}"
     if is_name(header.get("name")):
         name = header["name"]
     if not _names_a_folder(name):
         return None
-    entry = _entry_with(architecture, header.get("settings"))
+    entry = _entry_with(architecture, said)
     if entry is not None:
         return _of_entry(entry, network, name + besides, task)
     scale = ENLARGED.get(task, 1)

@@ -18,6 +18,7 @@ from ensir.restorers.mprnet import (
     DERAINING,
     PUBLISHED,
     SMALL,
+    SMALLER,
     MPRNet,
     MPRNetSettings,
 )
@@ -126,9 +127,10 @@ def test_all_stages_agree_with_the_published_network(
         (DEBLURRING, 20_127_073, 759.4),
         (DENOISING, 15_741_025, 572.9),
         (DERAINING, 3_637_249, 141.0),
-        (SMALL, 388_885, 7.8),
+        (SMALL, 878_053, 11.4),
+        (SMALLER, 388_885, 7.8),
     ],
-    ids=["deblurring", "denoising", "deraining", "small"],
+    ids=["deblurring", "denoising", "deraining", "small", "smaller"],
 )
 def test_size_and_work_are_the_stated_ones(
     settings: MPRNetSettings, parameters: int, billions: float

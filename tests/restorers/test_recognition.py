@@ -15,7 +15,7 @@ KNOWN = [
     (architecture, settings)
     for architecture in ARCHITECTURES
     for settings in dict.fromkeys(
-        [*PUBLISHED[architecture].values(), ARCHITECTURES[architecture].small]
+        [*PUBLISHED[architecture].values(), *ARCHITECTURES[architecture].ours]
     )
 ]
 
