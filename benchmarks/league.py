@@ -39,6 +39,8 @@ def main() -> int:
     )
     parser.add_argument("--reports", type=Path, help="also gets a page for each task")
     given = parser.parse_args()
+    if given.reports is not None:
+        given.reports.mkdir(parents=True, exist_ok=True)  # now, not after minutes
     if not given.folder.is_dir():
         print(
             f"no folder {given.folder}: name one that holds {' and '.join(CANDIDATES)}, each with "
