@@ -14,6 +14,7 @@ from ensir.restorers.mprnet import MPRNet, MPRNetSettings
 from ensir.restorers.nafnet import SMALL as SMALL_NAFNET
 from ensir.restorers.nafnet import NAFNet, NAFNetSettings
 from ensir.restorers.restormer import SMALL as SMALL_RESTORMER
+from ensir.restorers.restormer import SMALLER as SMALLER_RESTORMER
 from ensir.restorers.restormer import Restormer, RestormerSettings
 
 Settings = MPRNetSettings | NAFNetSettings | RestormerSettings
@@ -36,5 +37,5 @@ class Architecture:
 ARCHITECTURES: dict[str, Architecture] = {
     "mprnet": Architecture(MPRNet, MPRNetSettings, (SMALL_MPRNET, SMALLER_MPRNET)),
     "nafnet": Architecture(NAFNet, NAFNetSettings, (SMALL_NAFNET,)),
-    "restormer": Architecture(Restormer, RestormerSettings, (SMALL_RESTORMER,)),
+    "restormer": Architecture(Restormer, RestormerSettings, (SMALL_RESTORMER, SMALLER_RESTORMER)),
 }

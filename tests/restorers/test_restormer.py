@@ -10,6 +10,7 @@ from ensir.restorers import restormer
 from ensir.restorers.restormer import (
     BIAS_FREE,
     SMALL,
+    SMALLER,
     WITH_BIAS,
     Restormer,
     RestormerSettings,
@@ -56,8 +57,8 @@ def shapes(module: nn.Module) -> dict[str, tuple[int, ...]]:
 @pytest.mark.parametrize(
     ("settings", "parameters"),
     # The paper has 26.13 million with biases; 26.11 without.
-    [(WITH_BIAS, 26_126_644), (BIAS_FREE, 26_111_668), (SMALL, 384_355)],
-    ids=["with bias", "bias-free", "small"],
+    [(WITH_BIAS, 26_126_644), (BIAS_FREE, 26_111_668), (SMALL, 836_491), (SMALLER, 384_355)],
+    ids=["with bias", "bias-free", "small", "smaller"],
 )
 def test_the_number_of_parameters_is_the_stated_one(
     settings: RestormerSettings, parameters: int
@@ -68,8 +69,8 @@ def test_the_number_of_parameters_is_the_stated_one(
 @pytest.mark.parametrize(
     ("settings", "convolutions", "attention"),
     # The paper counts 140.99 GMAC, those of attention left out.
-    [(WITH_BIAS, 140.99, 13.89), (SMALL, 1.60, 0.11)],
-    ids=["with bias", "small"],
+    [(WITH_BIAS, 140.99, 13.89), (SMALL, 3.35, 0.24), (SMALLER, 1.60, 0.11)],
+    ids=["with bias", "small", "smaller"],
 )
 def test_the_work_is_the_stated_one(
     settings: RestormerSettings, convolutions: float, attention: float
