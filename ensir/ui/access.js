@@ -71,4 +71,14 @@
     if (event.key === "Enter") chosen?.dispatchEvent(new MouseEvent("mousedown", { bubbles: true }));
   };
   document.addEventListener("keydown", onKey, true);
+
+  // It answers a key a moment later, and opens a list that was left in that moment.
+  const SOON = 50; // milliseconds
+  const onLeft = ({ target: box }) => {
+    if (!box.matches("[role=combobox]")) return;
+    const closing = new KeyboardEvent("keydown", { key: "Escape", bubbles: true });
+    const isOpen = () => box.getAttribute("aria-expanded") === "true";
+    setTimeout(() => box !== document.activeElement && isOpen() && box.dispatchEvent(closing), SOON);
+  };
+  document.addEventListener("focusout", onLeft);
 }
