@@ -22,6 +22,7 @@ class Band:
     comparison: Comparison
     rows: slice
     _bin_sets: dict[int, Tensor] = field(default_factory=dict)  # by channel
+    _mean_weights: dict[int | None, list[Tensor]] = field(default_factory=dict)  # by channel
 
     @cached_property
     def weights(self) -> Tensor:
@@ -31,6 +32,12 @@ class Band:
     def weights_of(self, channel: int | None) -> list[Tensor]:
         """The weights of each candidate, M of (c, rows, W) float64."""
         return [weights[_channels(channel)] for weights in self.weights]
+
+    def mean_weights(self, channel: int | None) -> list[Tensor]:
+        """The mean over the channels of each candidate's weights, M of (rows, W) float64."""
+        if channel not in self._mean_weights:
+            self._mean_weights[channel] = [one.mean(0) for one in self.weights_of(channel)]
+        return self._mean_weights[channel]
 
     def candidates(self, channel: int | None) -> list[Tensor]:
         """The values of each candidate, M of (c, rows, W) float64, 0..255."""

@@ -24,7 +24,7 @@ TINY = torch.finfo(torch.float64).tiny  # w log w is 0 for no weight
 
 def weight(band: Band, of: str, channel: int | None) -> Tensor:
     """The mixture weight of a candidate, 0..1."""
-    return band.weights_of(channel)[band.place(of)].mean(0)
+    return band.mean_weights(channel)[band.place(of)]
 
 
 def weight_gain(band: Band, of: str, channel: int | None) -> Tensor:
@@ -34,18 +34,18 @@ def weight_gain(band: Band, of: str, channel: int | None) -> Tensor:
 
 def largest_weight(band: Band, of: str, channel: int | None) -> Tensor:
     """The place of the candidate with the largest weight; M where another has as much."""
-    first, *others = (weights.mean(0) for weights in band.weights_of(channel))
-    largest, places = first.clone(), torch.zeros_like(first, dtype=torch.uint8)
+    largest, *others = band.mean_weights(channel)
+    undecided = len(others) + 1
+    places = torch.zeros_like(largest, dtype=torch.uint8)
     for place, weights in enumerate(others, start=1):
-        places[weights == largest] = len(others) + 1
-        places[weights > largest] = place
-        torch.maximum(largest, weights, out=largest)
+        places.masked_fill_(weights == largest, undecided).masked_fill_(weights > largest, place)
+        largest = torch.maximum(largest, weights)
     return places
 
 
 def mixed_colours(band: Band, of: str, channel: int | None) -> Tensor:
     """The candidates' colours mixed by their weights, (3, rows, W), 0..255."""
-    weights = torch.stack([weights.mean(0) for weights in band.weights_of(channel)])
+    weights = torch.stack(band.mean_weights(channel))
     colours = levels_of_colours(candidate_colours(len(weights))).to(weights)
     return torch.einsum("mhw,mc->chw", weights, colours)
 

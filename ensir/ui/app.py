@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
 import threading
+from collections.abc import Iterator
 from functools import partialmethod
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio.routes import App
 from gradio.state_holder import SessionState
 from starlette.middleware import Middleware
 
@@ -76,6 +79,18 @@ class _App(GuardedBlocks):
                 self._sessions.acted(state)
 
 
+@contextlib.contextmanager
+def _laid_out_when_served() -> Iterator[None]:
+    """Gradio lays out its routes as an app begins, ends and is served, and uses the last alone."""
+    lay_out = App.create_app
+    App.create_app = staticmethod(lambda *_, **__: None)
+    try:
+        yield
+    finally:
+        App.create_app = staticmethod(lay_out)
+
+
+@_laid_out_when_served()
 def build_app() -> gr.Blocks:
     """The app, ready to be launched."""
     with _App(title=TITLE, analytics_enabled=False, fill_width=True) as app:

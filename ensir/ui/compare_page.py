@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import gradio as gr
 from gradio.components import Component
 
-from ensir.ui import views
+from ensir.comparison import CHANNELS
 from ensir.ui.downloads import (
     DOWNLOADS,
     MAPS_LABEL,
@@ -21,16 +21,17 @@ from ensir.ui.example import example
 from ensir.ui.fusing import EACH, QUICK, SHOWN, Fusing, wire_fusing
 from ensir.ui.inputs_panel import Inputs, inputs_panel
 from ensir.ui.inspecting import (
+    listed,
     on_bin_set,
     on_cell,
     on_changed,
     on_channel,
     on_inspect,
+    on_list,
     on_map_look,
     on_maps,
     on_pick,
     on_replay,
-    on_sort,
     on_want,
 )
 from ensir.ui.jobs import at_end
@@ -73,10 +74,10 @@ def compare_page(app: gr.Blocks) -> Fusing:
         with gr.Column(scale=3, min_width=320):
             results = results_panel(opened, comparison)
     highlight = gr.State(None)  # the path of the mask of a bin set
-    numbers = gr.State(tuple(it.number for it in views.listed_bin_sets(opened, GREEN)))
+    there = gr.State(listed(opened, CHANNELS[GREEN], None)[1])  # the bin sets in the list
     _wire_inputs(inputs)
-    fusing = wire_fusing(app, inputs, results, comparison, highlight, numbers)
-    _wire_inspecting(results, comparison, highlight, numbers)
+    fusing = wire_fusing(app, inputs, results, comparison, highlight)
+    _wire_inspecting(results, comparison, highlight, there)
     _wire_downloads(results, comparison)
     _wire_keeping(inputs, results, comparison)
     return fusing
@@ -112,7 +113,7 @@ def _wire_inputs(inputs: Inputs) -> None:
 
 
 def _wire_inspecting(
-    results: Results, comparison: gr.State, highlight: gr.State, numbers: gr.State
+    results: Results, comparison: gr.State, highlight: gr.State, there: gr.State
 ) -> None:
     """What looks at the result there is."""
     x, y, channel = results.x, results.y, results.channel
@@ -131,12 +132,16 @@ def _wire_inspecting(
     channel.change(
         on_channel,
         [comparison, x, y, channel, results.sort_by],
-        [*inspected, results.bin_sets, numbers],
+        [*inspected, results.bin_sets, there],
         **QUICK,
     )
     # Not `input`: Gradio sends that whenever a list is left, and what has the focus is drawn anew.
-    results.sort_by.select(
-        on_sort, [comparison, channel, results.sort_by], [results.bin_sets, numbers], **QUICK
+    gr.on(
+        [comparison.change, results.sort_by.select],
+        on_list,
+        [comparison, channel, results.sort_by],
+        [results.bin_sets, there],
+        **SHOWN,
     )
     gr.on(
         [results.changed.select, results.changed_value.input],
@@ -156,7 +161,7 @@ def _wire_inspecting(
     )
     results.bin_sets.select(
         on_bin_set,
-        [comparison, channel, *map_look, numbers],
+        [comparison, channel, *map_look, there],
         [results.viewer, highlight, x, y, *inspected],
         **{**SHOWN, **EACH},
     )

@@ -37,7 +37,7 @@ from ensir.ui import views
 from ensir.ui.base_models import Steps, chosen_at_first, estimate_words, offered, restored
 from ensir.ui.errors import say_input_errors, told
 from ensir.ui.example import SEED, example_files, example_pictures
-from ensir.ui.inspecting import NO_CANDIDATE, inspected, listed, pinned
+from ensir.ui.inspecting import NO_CANDIDATE, inspected, pinned
 from ensir.ui.layers import SOLID
 from ensir.ui.reference import FILE, reference_for, tolerance_for
 from ensir.ui.side_by_side import side_by_side
@@ -380,6 +380,7 @@ def fused_outputs(
 ) -> tuple[object, ...]:
     """All of the page that a new result changes, in the order of `compare_page`.
 
+    Its bin sets are listed after it: fifty files that are not looked at first.
     Without words about the weights the notes stay. Fields that `is_set` says to hold the view are
     filled only where there is no such thing: a visitor may have changed them meanwhile.
     """
@@ -394,9 +395,8 @@ def fused_outputs(
     x, y = drawn.x or 0, drawn.y or 0  # never None: there is always a pixel to look at
     kind, channel, opacity = drawn.map_kind, view.map_channel, view.map_opacity
     said = [*comparison.notes, *comparison.warnings, *([SOFT] if comparison.soft else [])]
-    (in_viewer, maps), bin_sets, pixel, scores = side_by_side(
+    (in_viewer, maps), pixel, scores = side_by_side(
         lambda: views.viewer_and_maps(comparison, kind, channel, opacity, pinned=(x, y), look=look),
-        lambda: listed(comparison, view.channel, drawn.sort_by),
         lambda: inspected(comparison, inspect_pixel(comparison, x, y), view.channel),
         lambda: views.score_table(comparison),
     )
@@ -413,7 +413,6 @@ def fused_outputs(
         field("y"),
         *pixel,
         gr.update(choices=[NO_CANDIDATE, *comparison.candidates], value=NO_CANDIDATE),
-        *bin_sets,
         field(
             "sort_by",
             choices=views.sort_keys(comparison),

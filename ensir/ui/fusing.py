@@ -106,16 +106,14 @@ def wire_fusing(
     results: Results,
     comparison: gr.State,
     highlight: gr.State,
-    numbers: gr.State,
 ) -> Fusing:
-    """Wires all that makes a new result; `highlight` and `numbers` are of the bin sets in it."""
+    """Wires all that makes a new result; `highlight` is of a bin set in it."""
     drawn = gr.State(None)
     fused = (
         *(comparison, results.viewer, highlight),
         *(results.map_kind, results.maps, results.map_legend),
         *(results.score_table, inputs.note, results.x, results.y, *results.inspected),
-        *(results.changed, results.bin_sets, numbers, results.sort_by, results.bin_sets_help),
-        drawn,
+        *(results.changed, results.sort_by, results.bin_sets_help, drawn),
     )
     counts = {name: gr.State(0) for name in ("given", "fused_inputs", "pressed")}
     it = Fusing(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import gradio as gr
 from torch import Tensor
 
@@ -23,6 +25,14 @@ NO_CANDIDATE = "nothing"  # of the candidates whose value could be another
 # Layers that are made at once: six panels, each with a wipe, and what they are held against. All
 # maps of a large picture would take gigabytes.
 MOST_WANTED = 14
+
+
+class Listed(NamedTuple):  # Gradio would copy a dataclass, pictures and all, for each visitor
+    """The bin sets in the list on the page."""
+
+    comparison: Comparison
+    channel: str
+    numbers: tuple[int, ...]
 
 
 @say_input_errors
@@ -99,8 +109,8 @@ def on_channel(
 
 
 @say_input_errors
-def on_sort(comparison: Comparison, channel: str, sort_by: str | None) -> tuple[object, ...]:
-    """Lists the bin sets in another order."""
+def on_list(comparison: Comparison, channel: str, sort_by: str | None) -> tuple[object, ...]:
+    """Lists the bin sets: of another result, or in another order."""
     return listed(comparison, channel, sort_by)
 
 
@@ -166,17 +176,16 @@ def on_bin_set(
     channel: str,
     map_channel: str,
     opacity: float,
-    numbers: tuple[int, ...],
+    there: Listed,
     event: gr.EventData,
 ) -> tuple[object, ...]:
     """Highlights where a bin set lies, and inspects the first of its pixels."""
-    gone = InputError("this bin set is not in the list any more: choose it again")
+    place = place_of(channel)
     (index,) = told(event, index=int)
-    if index not in range(len(numbers)):
-        raise gone
-    inside = pixels_of(comparison, place_of(channel), numbers[index])
-    if not inside.any():  # of another channel or result than the list
-        raise gone
+    is_of_this = there.comparison is comparison and there.channel == channel
+    if not is_of_this or index not in range(len(there.numbers)):
+        raise InputError("this bin set is not in the list any more: choose it again")
+    inside = pixels_of(comparison, place, there.numbers[index])
     return _highlighted(comparison, channel, map_channel, opacity, inside)
 
 
@@ -221,12 +230,14 @@ def inspected(comparison: Comparison, pixel: PixelInspection, channel: str) -> t
     )
 
 
-def listed(comparison: Comparison, channel: str, sort_by: str | None) -> tuple[object, ...]:
-    """The list of bin sets of a channel, and their numbers."""
+def listed(
+    comparison: Comparison, channel: str, sort_by: str | None
+) -> tuple[list[tuple[str, str]], Listed]:
+    """The list of bin sets of a channel, and what it is of."""
     place = place_of(channel)
     there = views.listed_bin_sets(comparison, place, sort_by)
     items = views.bin_set_items(comparison, there, place, sort_by)
-    return items, tuple(it.number for it in there)
+    return items, Listed(comparison, channel, tuple(it.number for it in there))
 
 
 def pinned(comparison: Comparison, x: int | None, y: int | None) -> tuple[int, int] | None:

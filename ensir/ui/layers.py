@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from weakref import WeakKeyDictionary
 
 import torch
@@ -106,10 +106,9 @@ def viewer_value(
     panels = first_panels(comparison)
     reference = TRUTH if comparison.truth is not None else panels[0]
     wanted = {*looked_at, *panels, reference, *([] if look is None else look.layers)}
+    made = make_pictures(comparison, wanted)
     pictures, maps = picture_names(comparison), maps_by_name(comparison, channel)
-    before, look_of_maps = _made.get(comparison, _Made()), (channel, opacity)
-    made = _still_there(before.pictures, wanted)
-    made |= {name: _of_picture(comparison, name) for name in wanted & {*pictures} - made.keys()}
+    before, look_of_maps = _made[comparison], (channel, opacity)
     maps_before = before.maps if before.look == look_of_maps else {}
     made_maps = _still_there(maps_before, wanted)
     lacking = {name: maps[name] for name in wanted & maps.keys() - made_maps.keys()}
@@ -117,9 +116,7 @@ def viewer_value(
     made_maps |= {
         name: _of_map(comparison, name, it, values[it], opacity) for name, it in lacking.items()
     }
-    _made[comparison] = _Made(
-        {**before.pictures, **made}, {**maps_before, **made_maps}, look_of_maps
-    )
+    _made[comparison] = _Made(before.pictures, {**maps_before, **made_maps}, look_of_maps)
     return ViewerValue(
         size=comparison.size,
         layers=(
@@ -136,6 +133,16 @@ def viewer_value(
         highlight=highlight,
         look=look,
     )
+
+
+def make_pictures(comparison: Comparison, wanted: Collection[str]) -> Layers:
+    """Those of the names that are pictures, made; what was made before is found again."""
+    before = _made.get(comparison, _Made())
+    made = _still_there(before.pictures, wanted)
+    lacking = {*wanted} & {*picture_names(comparison)} - made.keys()
+    made |= {name: _of_picture(comparison, name) for name in lacking}
+    _made[comparison] = replace(before, pictures={**before.pictures, **made})
+    return made
 
 
 def values_of_maps(

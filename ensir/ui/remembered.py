@@ -20,6 +20,8 @@ Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 Key = tuple[object, ...]
 
 PAGES = ("/", "/config")  # the app, for browsers and for programs
+METHODS = ("GET", "HEAD")  # Gradio asks itself for its head when it begins
+BODY = "http.response.body"
 # All of a request that Gradio makes them from: the address that it shall name in links.
 MADE_FROM = (b"host", b"x-forwarded-host", b"x-forwarded-proto", b"x-gradio-server")
 MOST = 16  # answers kept, a megabyte each at most; who sends odd headers puts others out of them
@@ -45,16 +47,16 @@ class Remembered:
         if key not in self._kept:
             async with self._making:
                 if key not in self._kept:
-                    messages = await self._made(scope, receive)
+                    messages = await self._made({**scope, "method": "GET"}, receive)
                     if not _is_to_keep(messages):
-                        await _send_all(messages, send)
+                        await _send_all(scope, messages, send)
                         return
                     self._kept[key] = messages
         messages = self._kept.pop(key)
         self._kept[key] = messages  # behind all others
         if len(self._kept) > MOST:
             del self._kept[next(iter(self._kept))]
-        await _send_all(messages, send)
+        await _send_all(scope, messages, send)
 
     async def _made(self, scope: Scope, receive: Receive) -> list[Message]:
         messages: list[Message] = []
@@ -66,14 +68,16 @@ class Remembered:
         return messages
 
 
-async def _send_all(messages: list[Message], send: Send) -> None:
+async def _send_all(scope: Scope, messages: list[Message], send: Send) -> None:
+    if scope["method"] == "HEAD":
+        messages = [messages[0], {"type": BODY, "body": b""}]
     for message in messages:
         await send(dict(message))  # a copy: who sends it may add to its headers
 
 
 def key_of(scope: Scope) -> Key | None:
     """What a page is made from; None for a request that is for none, or asks more of it."""
-    if scope["type"] != "http" or scope["method"] != "GET" or scope["path"] not in PAGES:
+    if scope["type"] != "http" or scope["method"] not in METHODS or scope["path"] not in PAGES:
         return None
     if scope.get("query_string"):
         return None
@@ -90,6 +94,6 @@ def _is_to_keep(messages: list[Message]) -> bool:
     return (
         first.get("status") == 200
         and not any(name.lower() == b"set-cookie" for name, _ in first.get("headers", ()))
-        and last["type"] == "http.response.body"
+        and last["type"] == BODY
         and not last.get("more_body", False)
     )

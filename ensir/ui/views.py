@@ -21,8 +21,10 @@ from ensir.probe import probe
 from ensir.ui.layers import (
     ALL,
     SOLID,
+    first_panels,
     layer_picture,
     legend_of,
+    make_pictures,
     map_shown,
     maps_in_panels,
     place_of,
@@ -114,7 +116,10 @@ def viewer_and_maps(
 ) -> tuple[ViewerValue, list[tuple[str, str]]]:
     """`viewer_value` and `map_items`: what both need of the weights is worked out once."""
     there = [*maps_in_panels(comparison, map_channel), *maps_of(comparison, kind, map_channel)]
-    known = values_of_maps(comparison, there)
+    known, _ = side_by_side(
+        lambda: values_of_maps(comparison, there),
+        lambda: make_pictures(comparison, first_panels(comparison)),
+    )
     in_viewer, items = side_by_side(
         lambda: viewer_value(
             comparison,

@@ -89,7 +89,7 @@ def test_what_a_new_result_changes_goes_to_where_it_belongs(app: gr.Blocks) -> N
     """In the order of `events.fused_outputs`; on_run adds three, on_refit the candidates."""
     expected = [
         *(None, "viewer", None, "map-kind", "maps", "map-legend", "scores", "note"),
-        *(None, None, "pixel-table", "sentence", "histogram", "changed", "bin-sets", None),
+        *(None, None, "pixel-table", "sentence", "histogram", "changed"),
         *("sort-by", "bin-sets-help", None),
     ]
     for name, more in (
@@ -101,8 +101,8 @@ def test_what_a_new_result_changes_goes_to_where_it_belongs(app: gr.Blocks) -> N
             assert [it.elem_id for it in outputs] == [*expected, *more]
             assert [outputs[place].label for place in (8, 9)] == ["x", "y"]
             assert isinstance(outputs[0].value, Comparison)
-            assert all(isinstance(outputs[place], gr.State) for place in (0, 2, 15, 18))
-            assert all(isinstance(it, gr.State) for it in outputs[20:])
+            assert all(isinstance(outputs[place], gr.State) for place in (0, 2, 16))
+            assert all(isinstance(it, gr.State) for it in outputs[18:])
 
 
 def test_what_is_looked_at_goes_to_where_it_belongs(app: gr.Blocks) -> None:
@@ -115,13 +115,18 @@ def test_what_is_looked_at_goes_to_where_it_belongs(app: gr.Blocks) -> None:
         ("on_changed", inspected),
         ("on_maps", ["maps", "map-legend"]),
         ("on_map_look", ["maps", "map-legend", "viewer"]),
-        ("on_sort", ["bin-sets", None]),
+        ("on_list", ["bin-sets", None]),
         ("on_bin_set", ["viewer", None, None, None, *inspected, "changed"]),
     ):
         for event in wired(app, name):
             assert [it.elem_id for it in event.outputs] == expected
             assert isinstance(event.inputs[0].value, Comparison)
             assert event.show_progress == "hidden"  # no veil over what is looked at
+
+
+def test_bin_sets_are_listed_anew_for_every_new_result(app: gr.Blocks) -> None:
+    (listing,) = wired(app, "on_list")
+    assert (listing.inputs[0]._id, "change") in listing.targets
 
 
 def test_nothing_of_the_page_is_offered_as_an_api(app: gr.Blocks) -> None:

@@ -72,8 +72,8 @@ SKIP = gr.skip()
 CANDIDATES, GROUND_TRUTH = make_pictures(seed=9, members=3, height=40, width=36, contrast=20)
 # The places of on_run's outputs.
 COMPARISON, VIEWER, HIGHLIGHT, MAP_KIND, MAPS, MAP_LEGEND, SCORES, NOTE, X, Y = range(10)
-TABLE, SENTENCE, HISTOGRAM, CHANGED, BIN_SETS, NUMBERS = range(10, 16)
-SORT_BY, BIN_SETS_HELP, DRAWN, PICTURES, FUSED_INPUTS, RAN = range(16, 22)
+TABLE, SENTENCE, HISTOGRAM, CHANGED = range(10, 14)
+SORT_BY, BIN_SETS_HELP, DRAWN, PICTURES, FUSED_INPUTS, RAN = range(14, 20)
 INPUTS = 5  # the count of them when a run begins
 WITH_STRENGTH = [name for name, task in TASKS.items() if task.strength is not None]
 GREEN = 1
@@ -171,7 +171,7 @@ def test_a_run_restores_and_fuses_as_the_engine_does(upload: Upload) -> None:
     assert outputs[FUSED_INPUTS] == INPUTS
     assert outputs[RAN].weights == Weights(SAMPLE, None, 16, "em", 1, False)
     assert outputs[RAN].comparison is outputs[COMPARISON]
-    assert len(outputs) == 22
+    assert len(outputs) == 20
     assert "24 reference pictures" in outputs[NOTE]
     pixel = inspect_pixel(expected, 0, 0)
     assert outputs[TABLE] == views.pixel_table(pixel, GREEN)
@@ -179,9 +179,6 @@ def test_a_run_restores_and_fuses_as_the_engine_does(upload: Upload) -> None:
     assert outputs[HISTOGRAM] == views.histogram(expected, pixel, GREEN)
     assert outputs[CHANGED]["choices"] == [NO_CANDIDATE, *names]
     assert outputs[CHANGED]["value"] == NO_CANDIDATE
-    listed = views.listed_bin_sets(expected, GREEN)
-    assert outputs[NUMBERS] == tuple(it.number for it in listed)
-    assert len(outputs[BIN_SETS]) == len(listed) > 1
 
 
 def test_the_viewer_opens_on_what_came_what_became_of_it_and_the_winner(upload: Upload) -> None:
@@ -261,11 +258,9 @@ def test_opacity_and_order_stay_when_the_result_changes(upload: Upload) -> None:
         on_screen(outputs[VIEWER], WINNER), layer_picture(comparison, WINNER, ALL, 30)
     )
     assert "value" not in outputs[SORT_BY] and "value" not in outputs[MAP_KIND]
-    there = views.listed_bin_sets(comparison, GREEN, "weight contrast")
-    assert outputs[NUMBERS] == tuple(it.number for it in there)
     assert outputs[BIN_SETS_HELP] == views.bin_sets_help(comparison)
     averaged = run(picture=picture, source=NONE, looks=(30, "error"))
-    assert averaged[SORT_BY]["visible"] is False and averaged[BIN_SETS] == []
+    assert averaged[SORT_BY]["visible"] is False
     assert "there are no bin sets" in averaged[BIN_SETS_HELP]
 
 
@@ -438,7 +433,7 @@ def test_a_refit_fuses_the_same_candidates_with_other_weights(small: Comparison)
     assert outputs[COMPARISON].candidates == small.candidates
     fitted = table_of(refit(small, OWN_TRUTH, bin_width=64, method="published"))
     assert (fitted.bins.width, fitted.provenance.method) == (64, "published")
-    assert len(outputs) == 20
+    assert len(outputs) == 18
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,16 +16,17 @@ from ensir.ui import views
 from ensir.ui.inspecting import (
     MOST_WANTED,
     NO_CANDIDATE,
+    Listed,
     inspected,
     listed,
     on_bin_set,
     on_changed,
     on_channel,
     on_inspect,
+    on_list,
     on_map_look,
     on_maps,
     on_pick,
-    on_sort,
     on_want,
     pinned,
     place_of,
@@ -161,12 +163,13 @@ def test_a_pixel_that_is_not_there_is_a_sentence(small: Comparison) -> None:
 
 @pytest.mark.parametrize("channel", ["alpha", "all three", "", None, ["red"], 1])
 def test_an_unknown_channel_is_a_sentence(small: Comparison, channel: str) -> None:
+    shown = Listed(small, channel, (1,))
     for refused in (
         lambda: on_inspect(small, ALL, SOLID, 0, 0, channel, None, ""),
         lambda: on_pick(small, channel, event(x=0, y=0)),
         lambda: on_channel(small, 0, 0, channel, None),
         lambda: on_changed(small, 0, 0, channel, "A", 5),
-        lambda: on_bin_set(small, channel, ALL, SOLID, (1,), event(index=0)),
+        lambda: on_bin_set(small, channel, ALL, SOLID, shown, event(index=0)),
     ):
         with pytest.raises(gr.Error, match="a channel is red, green or blue, got"):
             refused()
@@ -174,13 +177,13 @@ def test_an_unknown_channel_is_a_sentence(small: Comparison, channel: str) -> No
 
 def test_another_channel_inspects_the_same_pixel_and_lists_its_bin_sets(small: Comparison) -> None:
     for place, channel in enumerate(CHANNELS):
-        *rest, changed, items, numbers = on_channel(small, 5, 3, channel, None)
+        *rest, changed, items, shown = on_channel(small, 5, 3, channel, None)
         assert_inspects(tuple(rest), small, 5, 3, place)
         assert changed == NO_CANDIDATE
         there = views.listed_bin_sets(small, place)
-        assert numbers == tuple(it.number for it in there)
+        assert shown == Listed(small, channel, tuple(it.number for it in there))
         assert items == views.bin_set_items(small, there, place)
-        assert listed(small, channel, None) == (items, numbers)
+        assert listed(small, channel, None) == (items, shown)
 
 
 def test_a_pixel_that_is_shown_already_is_left_as_it_is(small: Comparison) -> None:
@@ -191,16 +194,16 @@ def test_a_pixel_that_is_shown_already_is_left_as_it_is(small: Comparison) -> No
 
 def test_bin_sets_are_listed_in_another_order(small: Comparison) -> None:
     for key in ("pixels", "weight contrast"):
-        items, numbers = on_sort(small, "blue", key)
-        assert (items, numbers) == listed(small, "blue", key)
+        items, shown = on_list(small, "blue", key)
+        assert (items, shown) == listed(small, "blue", key)
         there = views.listed_bin_sets(small, 2, key)
-        assert numbers == tuple(it.number for it in there)
+        assert shown == Listed(small, "blue", tuple(it.number for it in there))
         assert items == views.bin_set_items(small, there, 2, key)
     assert listed(small, "blue", None)[1] == listed(small, "blue", "share of the error")[1]
 
 
 def test_an_average_lists_no_bin_sets(averaged: Comparison) -> None:
-    assert on_channel(averaged, 0, 0, "red", None)[-2:] == ([], ())
+    assert on_channel(averaged, 0, 0, "red", None)[-2:] == ([], Listed(averaged, "red", ()))
 
 
 def test_another_value_of_a_candidate_moves_table_sentence_and_histogram(
@@ -276,11 +279,12 @@ def test_maps_that_there_are_not_are_a_sentence(small: Comparison, averaged: Com
 def test_a_bin_set_of_the_list_is_highlighted_and_its_first_pixel_inspected(
     small: Comparison, uploads: Path
 ) -> None:
-    _, numbers = listed(small, "blue", None)
+    shown = listed(small, "blue", None)[1]
+    numbers = shown.numbers
     assert len(numbers) > 2
     for place in (0, 2, len(numbers) - 1):
         value, highlight, x, y, *rest, changed = on_bin_set(
-            small, "blue", "red", 40, numbers, event(index=place)
+            small, "blue", "red", 40, shown, event(index=place)
         )
         inside = pixels_of(small, 2, numbers[place])
         with Image.open(highlight) as image:
@@ -300,13 +304,14 @@ def test_a_bin_set_that_is_not_in_the_list_is_a_sentence(small: Comparison, inde
         on_bin_set(small, "blue", ALL, SOLID, listed(small, "blue", None)[1], event(index=index))
 
 
-def test_a_list_of_another_result_is_a_sentence(small: Comparison, averaged: Comparison) -> None:
-    empty = 8**3 - 1  # no pixel is white in all candidates
-    assert not pixels_of(small, 2, empty).any()
-    with pytest.raises(gr.Error, match="not in the list any more: choose it again"):
-        on_bin_set(small, "blue", ALL, SOLID, (empty,), event(index=0))
-    with pytest.raises(gr.Error, match="this needs a lookup table"):
-        on_bin_set(averaged, "blue", ALL, SOLID, (empty,), event(index=0))
+def test_a_list_of_another_result_or_channel_is_a_sentence(
+    small: Comparison, averaged: Comparison
+) -> None:
+    for comparison, channel in ((averaged, "blue"), (replace(small), "blue"), (small, "red")):
+        with pytest.raises(gr.Error, match="not in the list any more: choose it again"):
+            on_bin_set(
+                comparison, channel, ALL, SOLID, listed(small, "blue", None)[1], event(index=0)
+            )
 
 
 def test_a_pixel_is_pinned_if_it_is_one_of_the_picture(small: Comparison) -> None:

@@ -104,7 +104,7 @@ def test_what_an_address_asks_for_is_restored_and_fused() -> None:
         bin_width=24,
     )
     assert torch.equal(comparison.fusion.image, expected.fusion.image)
-    assert (outputs[18].x, outputs[18].y) == (31, 12)
+    assert (outputs[16].x, outputs[16].y) == (31, 12)
     assert outputs[-1] == "blue"
     assert inputs in outputs
 

@@ -44,6 +44,16 @@ def test_a_page_is_made_once_and_is_the_same_for_all(path: str) -> None:
     assert all(headers == first for headers in others)
 
 
+@pytest.mark.parametrize("first", ["HEAD", "GET"])
+def test_the_head_of_a_page_and_the_page_are_made_together(first: str) -> None:
+    visited = Visited(of_host)
+    visited.client.request(first, "/")
+    head, page = visited.client.head("/"), visited.client.get("/")
+    assert visited.asked == {"/": 1}
+    assert (head.status_code, head.content, page.text) == (200, b"", "this is testserver/")
+    assert head.headers == page.headers
+
+
 def test_a_page_is_made_again_for_whatever_it_is_made_from() -> None:
     visited = Visited(of_host)
     for headers in (
