@@ -141,8 +141,15 @@ def _bars(share: Sequence[float], low: int, high: int, x_scale: float, y_scale: 
 def _curve(density: Tensor, x_scale: float, y_scale: float, style: str, said: str) -> str:
     step = x_scale / STEPS_A_LEVEL
     # What is far above the plot is cut there: huge numbers are not for every renderer.
-    heights = (PLOT_HEIGHT - density * y_scale).clamp(min=-PLOT_HEIGHT).tolist()
-    points = " ".join(f"{place * step:.1f},{height:.1f}" for place, height in enumerate(heights))
+    heights = (PLOT_HEIGHT - density * y_scale).clamp(min=-PLOT_HEIGHT).mul(10).round()
+    # Of a flat piece its ends: most of a curve is.
+    steps = heights.diff() != 0
+    ends = torch.ones_like(heights, dtype=torch.bool)
+    ends[1:-1] = steps[1:] | steps[:-1]
+    places, shown = ends.nonzero().flatten().tolist(), heights[ends].div(10).tolist()
+    points = " ".join(
+        f"{place * step:.1f},{height:.1f}" for place, height in zip(places, shown, strict=True)
+    )
     return (
         f'<polyline class="curve" fill="none" {style} points="{points}">'
         f"<title>{escape(said)}</title></polyline>"
