@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 import gradio as gr
 from gradio.components import Component
 
-from ensir.comparison import CHANNELS
 from ensir.ui.downloads import (
     DOWNLOADS,
     MAPS_LABEL,
@@ -21,7 +20,6 @@ from ensir.ui.example import example
 from ensir.ui.fusing import EACH, QUICK, SHOWN, Fusing, wire_fusing
 from ensir.ui.inputs_panel import Inputs, inputs_panel
 from ensir.ui.inspecting import (
-    listed,
     on_bin_set,
     on_cell,
     on_changed,
@@ -32,12 +30,13 @@ from ensir.ui.inspecting import (
     on_maps,
     on_pick,
     on_replay,
+    on_tab,
     on_want,
 )
 from ensir.ui.jobs import at_end
 from ensir.ui.links import COPY, LABEL_AGAIN, on_copy
 from ensir.ui.reference import FILE, OWN_TRUTH
-from ensir.ui.results_panel import GREEN, Results, results_panel
+from ensir.ui.results_panel import Results, results_panel
 
 # Gradio's own button downloads what it held before the click.
 HAND_OVER = """
@@ -74,10 +73,10 @@ def compare_page(app: gr.Blocks) -> Fusing:
         with gr.Column(scale=3, min_width=320):
             results = results_panel(opened, comparison)
     highlight = gr.State(None)  # the path of the mask of a bin set
-    there = gr.State(listed(opened, CHANNELS[GREEN], None)[1])  # the bin sets in the list
     _wire_inputs(inputs)
     fusing = wire_fusing(app, inputs, results, comparison, highlight)
-    _wire_inspecting(results, comparison, highlight, there)
+    _wire_inspecting(results, comparison, highlight)
+    _wire_tabs(results, comparison, highlight)
     _wire_downloads(results, comparison)
     _wire_keeping(inputs, results, comparison)
     return fusing
@@ -112,9 +111,7 @@ def _wire_inputs(inputs: Inputs) -> None:
     inputs.source.change(_shown_fields, inputs.source, fields, queue=False)
 
 
-def _wire_inspecting(
-    results: Results, comparison: gr.State, highlight: gr.State, there: gr.State
-) -> None:
+def _wire_inspecting(results: Results, comparison: gr.State, highlight: gr.State) -> None:
     """What looks at the result there is."""
     x, y, channel = results.x, results.y, results.channel
     map_look = [results.map_channel, results.map_opacity]
@@ -131,17 +128,9 @@ def _wire_inspecting(
     # Also when a bin set of another channel was chosen in the table.
     channel.change(
         on_channel,
-        [comparison, x, y, channel, results.sort_by],
-        [*inspected, results.bin_sets, there],
+        [comparison, x, y, channel],
+        inspected,
         **QUICK,
-    )
-    # Not `input`: Gradio sends that whenever a list is left, and what has the focus is drawn anew.
-    gr.on(
-        [comparison.change, results.sort_by.select],
-        on_list,
-        [comparison, channel, results.sort_by],
-        [results.bin_sets, there],
-        **SHOWN,
     )
     gr.on(
         [results.changed.select, results.changed_value.input],
@@ -159,6 +148,31 @@ def _wire_inspecting(
         [*maps, results.viewer],
         **SHOWN,
     )
+
+
+def _wire_tabs(results: Results, comparison: gr.State, highlight: gr.State) -> None:
+    """What the tabs show of the whole, made while they are open."""
+    x, y, channel = results.x, results.y, results.channel
+    map_look = [results.map_channel, results.map_opacity]
+    inspected = [*results.inspected, results.changed]
+    tab = gr.State("")  # the one that is open, once another was opened
+    there = gr.State(None)  # the bin sets in the list
+    listing, traced = [results.bin_sets, there], [results.replay, results.explorer]
+    results.tabs.select(
+        on_tab,
+        [comparison, x, y, channel, results.sort_by],
+        [tab, *listing, *traced],
+        **{**SHOWN, **EACH},
+    )
+    # Not `input`: Gradio sends that whenever a list is left, and what has the focus is drawn anew.
+    gr.on(
+        [comparison.change, channel.change, results.sort_by.select],
+        on_list,
+        [comparison, channel, results.sort_by, tab],
+        listing,
+        **SHOWN,
+    )
+    results.histogram.change(on_replay, [comparison, x, y, channel, tab], traced, **QUICK)
     results.bin_sets.select(
         on_bin_set,
         [comparison, channel, *map_look, there],
@@ -170,9 +184,6 @@ def _wire_inspecting(
         [comparison, *map_look],
         [results.viewer, highlight, x, y, channel, *inspected],
         **{**SHOWN, **EACH},
-    )
-    results.histogram.change(
-        on_replay, [comparison, x, y, channel], [results.replay, results.explorer], **QUICK
     )
 
 

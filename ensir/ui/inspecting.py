@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import gradio as gr
 from torch import Tensor
@@ -21,18 +21,25 @@ from ensir.ui.layers import viewer_value
 from ensir.ui.lut_explorer import explorer_of
 from ensir.ui.viewer import stored_mask
 
+BIN_SETS_TAB, REPLAY_TAB, TABLE_TAB = "Bin sets", "EM replay", "Lookup table"
 NO_CANDIDATE = "nothing"  # of the candidates whose value could be another
 # Layers that are made at once: six panels, each with a wipe, and what they are held against. All
 # maps of a large picture would take gigabytes.
 MOST_WANTED = 14
 
 
-class Listed(NamedTuple):  # Gradio would copy a dataclass, pictures and all, for each visitor
+@dataclass(frozen=True)
+class Listed:
     """The bin sets in the list on the page."""
 
     comparison: Comparison
     channel: str
     numbers: tuple[int, ...]
+
+    def numbers_for(self, comparison: Comparison, channel: str) -> tuple[int, ...]:
+        """Their numbers, if they are of this result and channel."""
+        is_of_this = self.comparison is comparison and self.channel == channel
+        return self.numbers if is_of_this else ()
 
 
 @say_input_errors
@@ -97,21 +104,36 @@ def on_inspect(
 
 @say_input_errors
 def on_channel(
-    comparison: Comparison, x: int | None, y: int | None, channel: str, sort_by: str | None
+    comparison: Comparison, x: int | None, y: int | None, channel: str
 ) -> tuple[object, ...]:
-    """Inspects the pixel in another channel, and lists the bin sets of that."""
+    """Inspects the pixel in another channel."""
     pixel = inspect_pixel(comparison, *_typed(x, y))
-    return (
-        *inspected(comparison, pixel, channel),
-        NO_CANDIDATE,
-        *listed(comparison, channel, sort_by),
-    )
+    return *inspected(comparison, pixel, channel), NO_CANDIDATE
 
 
 @say_input_errors
-def on_list(comparison: Comparison, channel: str, sort_by: str | None) -> tuple[object, ...]:
-    """Lists the bin sets: of another result, or in another order."""
-    return listed(comparison, channel, sort_by)
+def on_tab(
+    comparison: Comparison,
+    x: int | None,
+    y: int | None,
+    channel: str,
+    sort_by: str | None,
+    event: gr.EventData,
+) -> tuple[object, ...]:
+    """Fills the tab that is opened; what no one looks at is not made."""
+    (tab,) = told(event, value=str)
+    listing, traced = [gr.skip()] * 2, [gr.skip()] * 2
+    if tab == BIN_SETS_TAB:
+        listing = [*listed(comparison, channel, sort_by)]
+    elif tab in (REPLAY_TAB, TABLE_TAB):
+        traced = _traced(comparison, x, y, channel, tab)
+    return tab, *listing, *traced
+
+
+@say_input_errors
+def on_list(comparison: Comparison, channel: str, sort_by: str | None, tab: str) -> object:
+    """Lists the bin sets, of another result or channel or in another order, if they are seen."""
+    return listed(comparison, channel, sort_by) if tab == BIN_SETS_TAB else gr.skip()
 
 
 @say_input_errors
@@ -176,16 +198,16 @@ def on_bin_set(
     channel: str,
     map_channel: str,
     opacity: float,
-    there: Listed,
+    there: Listed | None,
     event: gr.EventData,
 ) -> tuple[object, ...]:
     """Highlights where a bin set lies, and inspects the first of its pixels."""
     place = place_of(channel)
     (index,) = told(event, index=int)
-    is_of_this = there.comparison is comparison and there.channel == channel
-    if not is_of_this or index not in range(len(there.numbers)):
+    numbers = () if there is None else there.numbers_for(comparison, channel)
+    if index not in range(len(numbers)):
         raise InputError("this bin set is not in the list any more: choose it again")
-    inside = pixels_of(comparison, place, there.numbers[index])
+    inside = pixels_of(comparison, place, numbers[index])
     return _highlighted(comparison, channel, map_channel, opacity, inside)
 
 
@@ -209,15 +231,10 @@ def on_cell(
 
 @say_input_errors
 def on_replay(
-    comparison: Comparison, x: int | None, y: int | None, channel: str
-) -> tuple[object, ...]:
-    """EM in the bin set of the pixel, replayed, and the plane of the table through it."""
-    pixel = inspect_pixel(comparison, *_typed(x, y))
-    place = place_of(channel)
-    if not pixel.bin_sets:
-        return replay_of(comparison, place, 0), explorer_of(comparison, place)
-    number = pixel.bin_sets[place].number
-    return replay_of(comparison, place, number), explorer_of(comparison, place, number)
+    comparison: Comparison, x: int | None, y: int | None, channel: str, tab: str
+) -> object:
+    """EM in another bin set, replayed, or the plane of the table through it, if it is seen."""
+    return _traced(comparison, x, y, channel, tab) if tab in (REPLAY_TAB, TABLE_TAB) else gr.skip()
 
 
 def inspected(comparison: Comparison, pixel: PixelInspection, channel: str) -> tuple[object, ...]:
@@ -253,6 +270,18 @@ def place_of(channel: str) -> int:
     if channel not in CHANNELS:
         raise InputError(f"a channel is red, green or blue, got {channel!r:.80}")
     return CHANNELS.index(channel)
+
+
+def _traced(
+    comparison: Comparison, x: int | None, y: int | None, channel: str, tab: str
+) -> list[object]:
+    """EM in the bin set of the pixel, replayed, or the plane of the table through it."""
+    place = place_of(channel)
+    bin_sets = inspect_pixel(comparison, *_typed(x, y)).bin_sets
+    number = bin_sets[place].number if bin_sets else 0
+    if tab == REPLAY_TAB:
+        return [replay_of(comparison, place, number), gr.skip()]
+    return [gr.skip(), explorer_of(comparison, place, number)]
 
 
 def _typed(x: int | None, y: int | None) -> tuple[int, int]:

@@ -10,14 +10,14 @@ from ensir.comparison import CHANNELS, Comparison
 from ensir.inspection import inspect_pixel, most_disputed_pixel
 from ensir.ui import views
 from ensir.ui.downloads import DOWNLOADS, MAPS_LABEL, WORKSPACE_LABEL
-from ensir.ui.em_replay import em_replay_panel, replay_of
+from ensir.ui.em_replay import em_replay_panel
 from ensir.ui.events import FIRST_MAPS
 from ensir.ui.inputs import choice_input
-from ensir.ui.inspecting import NO_CANDIDATE
+from ensir.ui.inspecting import BIN_SETS_TAB, NO_CANDIDATE, REPLAY_TAB, TABLE_TAB
 from ensir.ui.layers import ALL, MAP_CHANNELS, SOLID, viewer_value
 from ensir.ui.league_panel import league_panel
 from ensir.ui.links import COPY_LABEL
-from ensir.ui.lut_explorer import explorer_of, lut_explorer_panel
+from ensir.ui.lut_explorer import lut_explorer_panel
 from ensir.ui.viewer import viewer
 
 GREEN = 1  # the channel that is inspected first: it weighs most in what one sees
@@ -60,6 +60,7 @@ class Results:
     map_download: gr.Button
     kept_maps: gr.DownloadButton
     candidates: gr.Gallery
+    tabs: gr.Tabs
     bin_sets: gr.Gallery
     bin_sets_help: gr.HTML
     sort_by: gr.Dropdown
@@ -135,12 +136,12 @@ def results_panel(opened: Comparison, comparison: gr.State) -> Results:
                 for place in range(len(DOWNLOADS))
             ]
             made |= _keeping()
-    with gr.Tabs(elem_id="whole"):
+    with gr.Tabs(elem_id="whole") as made["tabs"]:
         with gr.Tab("Maps", elem_id="maps-tab"):
             made |= _maps(opened)
         with gr.Tab("Candidates", elem_id="candidates-tab"):
             made["candidates"] = _gallery(views.candidate_items(opened), "Candidates", 3)
-        with gr.Tab("Bin sets", elem_id="bin-sets-tab"):
+        with gr.Tab(BIN_SETS_TAB, elem_id="bin-sets-tab"):
             with gr.Row(equal_height=False):
                 made["bin_sets_help"] = gr.HTML(
                     views.bin_sets_help(opened),
@@ -156,9 +157,7 @@ def results_panel(opened: Comparison, comparison: gr.State) -> Results:
                     scale=0,
                     min_width=320,
                 )
-            there = views.listed_bin_sets(opened, GREEN)
             made["bin_sets"] = gr.Gallery(
-                views.bin_set_items(opened, there, GREEN),
                 label="Bin sets",
                 show_label=False,
                 format="png",
@@ -169,11 +168,10 @@ def results_panel(opened: Comparison, comparison: gr.State) -> Results:
                 interactive=False,
                 buttons=[],
             )
-        number = pixel.bin_sets[GREEN].number
-        with gr.Tab("EM replay", elem_id="replay-tab"):
-            made["replay"] = em_replay_panel(comparison, replay_of(opened, GREEN, number))
-        with gr.Tab("Lookup table", elem_id="explorer-tab"):
-            made["explorer"] = lut_explorer_panel(comparison, explorer_of(opened, GREEN, number))
+        with gr.Tab(REPLAY_TAB, elem_id="replay-tab"):
+            made["replay"] = em_replay_panel(comparison)
+        with gr.Tab(TABLE_TAB, elem_id="explorer-tab"):
+            made["explorer"] = lut_explorer_panel(comparison)
         with gr.Tab("Every ensemble", elem_id="league-tab"):
             league_panel(comparison)
     return Results(**{field.name: made[field.name] for field in fields(Results)})  # type: ignore[arg-type]

@@ -50,6 +50,12 @@ async (box) => {
   await new Promise((done) => setTimeout(done, 500));
 }
 """
+# What a tab is filled with after it was opened.
+FILLED = {
+    "Bin sets": "#bin-sets .thumbnail-item",
+    "EM replay": "#em-replay svg",
+    "Lookup table": "#lut-explorer canvas",
+}
 SIDEWAYS = "() => document.documentElement.scrollWidth > document.documentElement.clientWidth"
 
 
@@ -119,6 +125,7 @@ def visit(page: "Page") -> Iterator[tuple[str, str]]:
     for name in page.locator("#whole [role=tab]").all_inner_texts():
         open_tab(page, name)
         expect(page.locator("#whole").get_by_role("tabpanel", name=name)).to_be_visible()
+        expect(page.locator(FILLED.get(name, "#whole")).first).to_be_visible()
         if page.locator("#run-league").is_visible():
             page.locator("#run-league").click()
             expect(page.locator("#league table")).to_be_visible()

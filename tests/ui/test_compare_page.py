@@ -111,7 +111,8 @@ def test_what_is_looked_at_goes_to_where_it_belongs(app: gr.Blocks) -> None:
         ("on_want", ["viewer"]),
         ("on_pick", [None, None, *inspected, "changed"]),
         ("on_inspect", ["viewer", *inspected, "changed"]),
-        ("on_channel", [*inspected, "changed", "bin-sets", None]),
+        ("on_channel", [*inspected, "changed"]),
+        ("on_replay", ["em-replay", "lut-explorer"]),
         ("on_changed", inspected),
         ("on_maps", ["maps", "map-legend"]),
         ("on_map_look", ["maps", "map-legend", "viewer"]),
@@ -124,9 +125,14 @@ def test_what_is_looked_at_goes_to_where_it_belongs(app: gr.Blocks) -> None:
             assert event.show_progress == "hidden"  # no veil over what is looked at
 
 
-def test_bin_sets_are_listed_anew_for_every_new_result(app: gr.Blocks) -> None:
-    (listing,) = wired(app, "on_list")
+def test_what_a_tab_shows_is_filled_when_it_is_opened_and_then_kept_up(app: gr.Blocks) -> None:
+    (opening,), (listing,), (replay,) = (
+        wired(app, name) for name in ("on_tab", "on_list", "on_replay")
+    )
+    assert [event for _, event in opening.targets] == ["select"]
     assert (listing.inputs[0]._id, "change") in listing.targets
+    assert opening.outputs == [listing.inputs[-1], *listing.outputs, *replay.outputs]
+    assert replay.inputs[-1] is listing.inputs[-1]
 
 
 def test_nothing_of_the_page_is_offered_as_an_api(app: gr.Blocks) -> None:

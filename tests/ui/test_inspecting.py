@@ -13,9 +13,13 @@ from ensir.comparison import AVERAGE, CHANNELS, FUSED, TRUTH, Comparison, compar
 from ensir.images import read_image
 from ensir.inspection import inspect_pixel, what_if
 from ensir.ui import views
+from ensir.ui.em_replay import replay_of
 from ensir.ui.inspecting import (
+    BIN_SETS_TAB,
     MOST_WANTED,
     NO_CANDIDATE,
+    REPLAY_TAB,
+    TABLE_TAB,
     Listed,
     inspected,
     listed,
@@ -27,11 +31,14 @@ from ensir.ui.inspecting import (
     on_map_look,
     on_maps,
     on_pick,
+    on_replay,
+    on_tab,
     on_want,
     pinned,
     place_of,
 )
 from ensir.ui.layers import ALL, SOLID, WINNER, layer_picture, viewer_value
+from ensir.ui.lut_explorer import explorer_of
 from ensir.ui.viewer import ViewerValue, stored_mask
 
 pytestmark = pytest.mark.filterwarnings("default")
@@ -156,7 +163,7 @@ def test_a_pixel_that_is_not_there_is_a_sentence(small: Comparison) -> None:
         with pytest.raises(gr.Error, match=sentence):
             on_inspect(small, ALL, SOLID, x, y, "red", None, "")
         with pytest.raises(gr.Error, match=sentence):
-            on_channel(small, x, y, "red", None)
+            on_channel(small, x, y, "red")
         with pytest.raises(gr.Error, match=sentence):
             on_changed(small, x, y, "red", "A", 5)
 
@@ -167,7 +174,7 @@ def test_an_unknown_channel_is_a_sentence(small: Comparison, channel: str) -> No
     for refused in (
         lambda: on_inspect(small, ALL, SOLID, 0, 0, channel, None, ""),
         lambda: on_pick(small, channel, event(x=0, y=0)),
-        lambda: on_channel(small, 0, 0, channel, None),
+        lambda: on_channel(small, 0, 0, channel),
         lambda: on_changed(small, 0, 0, channel, "A", 5),
         lambda: on_bin_set(small, channel, ALL, SOLID, shown, event(index=0)),
     ):
@@ -175,15 +182,40 @@ def test_an_unknown_channel_is_a_sentence(small: Comparison, channel: str) -> No
             refused()
 
 
-def test_another_channel_inspects_the_same_pixel_and_lists_its_bin_sets(small: Comparison) -> None:
+def test_another_channel_inspects_the_same_pixel(small: Comparison) -> None:
     for place, channel in enumerate(CHANNELS):
-        *rest, changed, items, shown = on_channel(small, 5, 3, channel, None)
+        *rest, changed = on_channel(small, 5, 3, channel)
         assert_inspects(tuple(rest), small, 5, 3, place)
         assert changed == NO_CANDIDATE
-        there = views.listed_bin_sets(small, place)
-        assert shown == Listed(small, channel, tuple(it.number for it in there))
-        assert items == views.bin_set_items(small, there, place)
-        assert listed(small, channel, None) == (items, shown)
+
+
+def test_a_tab_is_filled_when_it_is_opened(small: Comparison, averaged: Comparison) -> None:
+    skip = gr.skip()
+
+    def opened(tab: str, comparison: Comparison = small) -> tuple[object, ...]:
+        return on_tab(comparison, 5, 3, "blue", "pixels", event(value=tab))
+
+    number = inspect_pixel(small, 5, 3).bin_sets[2].number
+    for tab, *content in (
+        ("Maps", skip, skip, skip, skip),
+        (BIN_SETS_TAB, *listed(small, "blue", "pixels"), skip, skip),
+        (REPLAY_TAB, skip, skip, replay_of(small, 2, number), skip),
+        (TABLE_TAB, skip, skip, skip, explorer_of(small, 2, number)),
+    ):
+        assert opened(tab) == (tab, *content)
+    assert opened(BIN_SETS_TAB, averaged)[1:3] == ([], Listed(averaged, "blue", ()))
+    assert "averaged" in opened(REPLAY_TAB, averaged)[3]["note"]
+    with pytest.raises(gr.Error, match="this click has no value"):
+        on_tab(small, 5, 3, "blue", None, event(value=3))
+
+
+def test_what_no_one_sees_is_not_made_anew(small: Comparison) -> None:
+    number = inspect_pixel(small, 5, 3).bin_sets[0].number
+    assert on_list(small, "red", None, REPLAY_TAB) == gr.skip()
+    for tab in ("", "Maps", BIN_SETS_TAB):
+        assert on_replay(small, 5, 3, "red", tab) == gr.skip()
+    assert on_replay(small, 5, 3, "red", REPLAY_TAB) == [replay_of(small, 0, number), gr.skip()]
+    assert on_replay(small, 5, 3, "red", TABLE_TAB) == [gr.skip(), explorer_of(small, 0, number)]
 
 
 def test_a_pixel_that_is_shown_already_is_left_as_it_is(small: Comparison) -> None:
@@ -194,16 +226,12 @@ def test_a_pixel_that_is_shown_already_is_left_as_it_is(small: Comparison) -> No
 
 def test_bin_sets_are_listed_in_another_order(small: Comparison) -> None:
     for key in ("pixels", "weight contrast"):
-        items, shown = on_list(small, "blue", key)
+        items, shown = on_list(small, "blue", key, BIN_SETS_TAB)
         assert (items, shown) == listed(small, "blue", key)
         there = views.listed_bin_sets(small, 2, key)
         assert shown == Listed(small, "blue", tuple(it.number for it in there))
         assert items == views.bin_set_items(small, there, 2, key)
     assert listed(small, "blue", None)[1] == listed(small, "blue", "share of the error")[1]
-
-
-def test_an_average_lists_no_bin_sets(averaged: Comparison) -> None:
-    assert on_channel(averaged, 0, 0, "red", None)[-2:] == ([], Listed(averaged, "red", ()))
 
 
 def test_another_value_of_a_candidate_moves_table_sentence_and_histogram(
@@ -312,6 +340,8 @@ def test_a_list_of_another_result_or_channel_is_a_sentence(
             on_bin_set(
                 comparison, channel, ALL, SOLID, listed(small, "blue", None)[1], event(index=0)
             )
+    with pytest.raises(gr.Error, match="not in the list any more: choose it again"):
+        on_bin_set(small, "red", ALL, SOLID, None, event(index=0))
 
 
 def test_a_pixel_is_pinned_if_it_is_one_of_the_picture(small: Comparison) -> None:

@@ -47,10 +47,12 @@ def test_the_whole_is_there_at_once(results: Results, small: Comparison) -> None
     assert results.score_table.value == views.score_table(small)
     assert captions(results.candidates) == ["A", "B", "C"]
     assert captions(results.maps) == [words for _, words in views.map_items(small, FIRST_MAPS)]
-    there = views.listed_bin_sets(small, GREEN)
-    items = views.bin_set_items(small, there, GREEN)
-    assert captions(results.bin_sets) == [words for _, words in items]
     assert results.map_legend.value == views.map_legend(small, FIRST_MAPS)
+
+
+def test_tabs_that_are_closed_are_empty(results: Results) -> None:
+    for closed in (results.bin_sets, results.replay, results.explorer):
+        assert closed.value is None or closed.value == []
 
 
 def test_everything_there_is_can_be_chosen(results: Results, small: Comparison) -> None:
