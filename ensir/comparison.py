@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -60,14 +61,20 @@ class Comparison:
     # What the weights came from, as it was given: at any width, of more candidates perhaps.
     reference: ReferenceStatistics | LookupTable | None = None
     tolerance: Tolerance = FIXED  # what is usual for the reference set: the warnings go by it
-    # What the reference set does not cover of this picture, a sentence each.
-    warnings: tuple[str, ...] = ()
+    saved_warnings: tuple[str, ...] | None = None  # None: found when they are asked for
     # PSNR and SSIM of `scored` by name, each computed when first asked for.
     known_scores: dict[str, tuple[float, float | None]] = field(default_factory=dict)
 
     def __deepcopy__(self, memo: object) -> Comparison:
         """Itself, for only its scores are added to: a page opens on it without copied pictures."""
         return self
+
+    @cached_property
+    def warnings(self) -> tuple[str, ...]:
+        """What the reference set does not cover of this picture, a sentence each."""
+        from ensir.shift import shift_notes  # upwards: what is shown of a comparison
+
+        return shift_notes(self) if self.saved_warnings is None else self.saved_warnings
 
     @property
     def size(self) -> tuple[int, int]:
@@ -196,25 +203,24 @@ def fuse_again(
         if set(table.candidate_names) == set(candidates):
             candidates = {name: candidates[name] for name in table.candidate_names}
     kept = {name: score for name, score in comparison.known_scores.items() if name != FUSED}
-    return _warned(
-        replace(
-            comparison,
-            candidates=candidates,
-            table=table,
-            fits=fits,
-            fusion=comparison.averaged if table is None else table.fuse(candidates, soft=soft),
-            soft=soft,
-            reference=reference,
-            tolerance=tolerance,
-            known_scores=kept,
-        )
+    return replace(
+        comparison,
+        candidates=candidates,
+        table=table,
+        fits=fits,
+        fusion=comparison.averaged if table is None else table.fuse(candidates, soft=soft),
+        soft=soft,
+        reference=reference,
+        tolerance=tolerance,
+        known_scores=kept,
+        saved_warnings=None,
     )
 
 
 def with_truth(comparison: Comparison, truth: Tensor) -> Comparison:
     """The same comparison held against another ground truth, (3, H, W) uint8 or uint16."""
     require_one_size({**comparison.candidates, TRUTH: truth})
-    return _warned(replace(comparison, truth=truth, known_scores={}))
+    return replace(comparison, truth=truth, known_scores={}, saved_warnings=None)
 
 
 def is_same_picture(one: Comparison, other: Comparison) -> bool:
@@ -282,13 +288,6 @@ def _scale(degraded: Tensor, size: Sequence[int]) -> int:
     """How many times larger candidates of this height and width are; 1 where it is no number."""
     scale = size[0] // max(degraded.shape[1], 1)
     return scale if [side * scale for side in degraded.shape[1:]] == list(size) else 1
-
-
-def _warned(comparison: Comparison) -> Comparison:
-    """With what its reference set says against it."""
-    from ensir.shift import shift_notes  # upwards: what is shown of a comparison
-
-    return replace(comparison, warnings=shift_notes(comparison))
 
 
 def _is_grey(picture: Tensor) -> bool:

@@ -158,7 +158,7 @@ def read_workspace(path: str | Path) -> Workspace:
         soft=settings.soft,
     )
     return Workspace(
-        replace(comparison, notes=tuple(notes), warnings=tuple(warnings)),
+        replace(comparison, notes=tuple(notes), saved_warnings=tuple(warnings)),
         settings,
         _difference(comparison, pictures[FUSED]),
         _look(header.get("look"), name),

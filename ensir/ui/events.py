@@ -394,12 +394,13 @@ def fused_outputs(
 
     x, y = drawn.x or 0, drawn.y or 0  # never None: there is always a pixel to look at
     kind, channel, opacity = drawn.map_kind, view.map_channel, view.map_opacity
-    said = [*comparison.notes, *comparison.warnings, *([SOFT] if comparison.soft else [])]
-    (in_viewer, maps), pixel, scores = side_by_side(
+    (in_viewer, maps), pixel, scores, warnings = side_by_side(
         lambda: views.viewer_and_maps(comparison, kind, channel, opacity, pinned=(x, y), look=look),
         lambda: inspected(comparison, inspect_pixel(comparison, x, y), view.channel),
         lambda: views.score_table(comparison),
+        lambda: comparison.warnings,
     )
+    said = [*comparison.notes, *warnings, *([SOFT] if comparison.soft else [])]
     return (
         comparison,
         in_viewer,
