@@ -21,7 +21,7 @@ SOURCES = {
     "restormer": "github.com/swz30/Restormer/releases",
 }
 # Of the small networks, the widest of ours, on two cores in tiles; see benchmarks/restorers.py.
-SMALL_SECONDS = {"mprnet": 4.3, "nafnet": 2.0, "restormer": 2.6}
+SMALL_SECONDS = {"mprnet": 4.3, "nafnet": 2.0, "restormer": 4.5}
 # For settings that nobody has measured: rather too long than too short.
 UNKNOWN_SECONDS = 200.0
 # A tile of 480 × 480 pixels with its halo, of which Restormer's features take 1.9 GB.

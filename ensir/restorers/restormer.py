@@ -82,7 +82,7 @@ PUBLISHED: dict[str, RestormerSettings] = {
     "defocus deblurring": WITH_BIAS,  # of one picture; two-view weights take six channels
     "denoising": BIAS_FREE,
 }
-# For training of our own on a CPU: 512 × 512 pixels on two cores in less than a second.
+# For training of our own on a CPU: 512 × 512 pixels on two cores in about a second.
 SMALL = RestormerSettings(width=12, blocks=(1, 2, 3, 4), refinement=1, expansion=2)  # 0.84, 3.6
 SMALLER = RestormerSettings(width=8, blocks=(1, 2, 3, 4), refinement=1, expansion=2)  # 0.38, 1.7
 
