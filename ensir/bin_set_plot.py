@@ -142,7 +142,7 @@ def _curve(density: Tensor, x_scale: float, y_scale: float, style: str, said: st
     step = x_scale / STEPS_A_LEVEL
     # What is far above the plot is cut there: huge numbers are not for every renderer.
     heights = (PLOT_HEIGHT - density * y_scale).clamp(min=-PLOT_HEIGHT).mul(10).round()
-    # Of a flat piece its ends: most of a curve is.
+    # Only the ends of flat pieces are drawn: most of a curve is flat.
     steps = heights.diff() != 0
     ends = torch.ones_like(heights, dtype=torch.bool)
     ends[1:-1] = steps[1:] | steps[:-1]

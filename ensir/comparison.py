@@ -66,7 +66,7 @@ class Comparison:
     known_scores: dict[str, tuple[float, float | None]] = field(default_factory=dict)
 
     def __deepcopy__(self, memo: object) -> Comparison:
-        """Itself, for only its scores are added to: a page opens on it without copied pictures."""
+        """Itself, for it is only added to: a page opens on it without copied pictures."""
         return self
 
     @cached_property

@@ -49,6 +49,7 @@ SESSIONS = 64  # visitors that Gradio knows, with a quarter of a megabyte each
 # Proxies that may say for whom they ask stand in networks like these, never in the internet.
 PROXIES = "127.0.0.1,::1,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16"
 
+LAY_OUT = App.create_app
 _TOLD_TO_END = threading.Event()
 
 
@@ -81,13 +82,12 @@ class _App(GuardedBlocks):
 
 @contextlib.contextmanager
 def _laid_out_when_served() -> Iterator[None]:
-    """Gradio lays out its routes as an app begins, ends and is served, and uses the last alone."""
-    lay_out = App.create_app
+    """Gradio lays out its routes twice while an app is built, but uses those it is served with."""
     App.create_app = staticmethod(lambda *_, **__: None)
     try:
         yield
     finally:
-        App.create_app = staticmethod(lay_out)
+        App.create_app = staticmethod(LAY_OUT)
 
 
 @_laid_out_when_served()

@@ -155,24 +155,24 @@ def _wire_tabs(results: Results, comparison: gr.State, highlight: gr.State) -> N
     x, y, channel = results.x, results.y, results.channel
     map_look = [results.map_channel, results.map_opacity]
     inspected = [*results.inspected, results.changed]
-    tab = gr.State("")  # the one that is open, once another was opened
-    there = gr.State(None)  # the bin sets in the list
-    listing, traced = [results.bin_sets, there], [results.replay, results.explorer]
-    results.tabs.select(
-        on_tab,
-        [comparison, x, y, channel, results.sort_by],
-        [tab, *listing, *traced],
-        **{**SHOWN, **EACH},
-    )
+    tab = results.open_tab
+    there, traced = gr.State(None), gr.State(None)  # what is in the list, and in the other two
+    results.tabs.select(on_tab, None, tab, queue=False, show_progress="hidden")
     # Not `input`: Gradio sends that whenever a list is left, and what has the focus is drawn anew.
     gr.on(
-        [comparison.change, channel.change, results.sort_by.select],
+        [comparison.change, channel.change, results.sort_by.select, tab.change],
         on_list,
         [comparison, channel, results.sort_by, tab],
-        listing,
+        [results.bin_sets, there],
         **SHOWN,
     )
-    results.histogram.change(on_replay, [comparison, x, y, channel, tab], traced, **QUICK)
+    gr.on(
+        [results.histogram.change, tab.change],
+        on_replay,
+        [comparison, x, y, channel, tab, traced],
+        [results.replay, results.explorer, traced],
+        **QUICK,
+    )
     results.bin_sets.select(
         on_bin_set,
         [comparison, channel, *map_look, there],

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from weakref import ref
 
 import gradio as gr
 from torch import Tensor
@@ -26,19 +28,21 @@ NO_CANDIDATE = "nothing"  # of the candidates whose value could be another
 # Layers that are made at once: six panels, each with a wipe, and what they are held against. All
 # maps of a large picture would take gigabytes.
 MOST_WANTED = 14
+# What a tab shows: of which result and channel, and the number of which bin set.
+Traced = Mapping[str, tuple[ref[Comparison], int, int]]
 
 
 @dataclass(frozen=True)
 class Listed:
     """The bin sets in the list on the page."""
 
-    comparison: Comparison
+    comparison: ref[Comparison]  # which is not kept for a list that no one looks at
     channel: str
     numbers: tuple[int, ...]
 
     def numbers_for(self, comparison: Comparison, channel: str) -> tuple[int, ...]:
         """Their numbers, if they are of this result and channel."""
-        is_of_this = self.comparison is comparison and self.channel == channel
+        is_of_this = self.comparison() is comparison and self.channel == channel
         return self.numbers if is_of_this else ()
 
 
@@ -112,22 +116,10 @@ def on_channel(
 
 
 @say_input_errors
-def on_tab(
-    comparison: Comparison,
-    x: int | None,
-    y: int | None,
-    channel: str,
-    sort_by: str | None,
-    event: gr.EventData,
-) -> tuple[object, ...]:
-    """Fills the tab that is opened; what no one looks at is not made."""
+def on_tab(event: gr.EventData) -> str:
+    """The tab that is opened: what it shows is made then, and nothing for those that are closed."""
     (tab,) = told(event, value=str)
-    listing, traced = [gr.skip()] * 2, [gr.skip()] * 2
-    if tab == BIN_SETS_TAB:
-        listing = [*listed(comparison, channel, sort_by)]
-    elif tab in (REPLAY_TAB, TABLE_TAB):
-        traced = _traced(comparison, x, y, channel, tab)
-    return tab, *listing, *traced
+    return str(tab)
 
 
 @say_input_errors
@@ -231,10 +223,28 @@ def on_cell(
 
 @say_input_errors
 def on_replay(
-    comparison: Comparison, x: int | None, y: int | None, channel: str, tab: str
-) -> object:
-    """EM in another bin set, replayed, or the plane of the table through it, if it is seen."""
-    return _traced(comparison, x, y, channel, tab) if tab in (REPLAY_TAB, TABLE_TAB) else gr.skip()
+    comparison: Comparison,
+    x: int | None,
+    y: int | None,
+    channel: str,
+    tab: str,
+    traced: Traced | None,
+) -> tuple[object, ...]:
+    """EM in the pixel's bin set, replayed, or the plane of the table through it.
+
+    Whichever of the two is open; what is there already stays as the visitor left it.
+    """
+    if tab not in (REPLAY_TAB, TABLE_TAB):
+        return gr.skip(), gr.skip(), gr.skip()
+    place = place_of(channel)
+    bin_sets = inspect_pixel(comparison, *_typed(x, y)).bin_sets
+    number = bin_sets[place].number if bin_sets else 0
+    wanted, before = (ref(comparison), place, number), traced or {}
+    if before.get(tab) == wanted:
+        return gr.skip(), gr.skip(), gr.skip()
+    made = (replay_of if tab == REPLAY_TAB else explorer_of)(comparison, place, number)
+    shown = (made, gr.skip()) if tab == REPLAY_TAB else (gr.skip(), made)
+    return *shown, {**before, tab: wanted}
 
 
 def inspected(comparison: Comparison, pixel: PixelInspection, channel: str) -> tuple[object, ...]:
@@ -254,7 +264,7 @@ def listed(
     place = place_of(channel)
     there = views.listed_bin_sets(comparison, place, sort_by)
     items = views.bin_set_items(comparison, there, place, sort_by)
-    return items, Listed(comparison, channel, tuple(it.number for it in there))
+    return items, Listed(ref(comparison), channel, tuple(it.number for it in there))
 
 
 def pinned(comparison: Comparison, x: int | None, y: int | None) -> tuple[int, int] | None:
@@ -270,18 +280,6 @@ def place_of(channel: str) -> int:
     if channel not in CHANNELS:
         raise InputError(f"a channel is red, green or blue, got {channel!r:.80}")
     return CHANNELS.index(channel)
-
-
-def _traced(
-    comparison: Comparison, x: int | None, y: int | None, channel: str, tab: str
-) -> list[object]:
-    """EM in the bin set of the pixel, replayed, or the plane of the table through it."""
-    place = place_of(channel)
-    bin_sets = inspect_pixel(comparison, *_typed(x, y)).bin_sets
-    number = bin_sets[place].number if bin_sets else 0
-    if tab == REPLAY_TAB:
-        return [replay_of(comparison, place, number), gr.skip()]
-    return [gr.skip(), explorer_of(comparison, place, number)]
 
 
 def _typed(x: int | None, y: int | None) -> tuple[int, int]:

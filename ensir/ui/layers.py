@@ -106,7 +106,7 @@ def viewer_value(
     panels = first_panels(comparison)
     reference = TRUTH if comparison.truth is not None else panels[0]
     wanted = {*looked_at, *panels, reference, *([] if look is None else look.layers)}
-    made = make_pictures(comparison, wanted)
+    made = picture_layers(comparison, wanted)
     pictures, maps = picture_names(comparison), maps_by_name(comparison, channel)
     before, look_of_maps = _made[comparison], (channel, opacity)
     maps_before = before.maps if before.look == look_of_maps else {}
@@ -135,7 +135,7 @@ def viewer_value(
     )
 
 
-def make_pictures(comparison: Comparison, wanted: Collection[str]) -> Layers:
+def picture_layers(comparison: Comparison, wanted: Collection[str]) -> Layers:
     """Those of the names that are pictures, made; what was made before is found again."""
     before = _made.get(comparison, _Made())
     made = _still_there(before.pictures, wanted)

@@ -69,7 +69,7 @@ class Remembered:
 
 
 async def _send_all(scope: Scope, messages: list[Message], send: Send) -> None:
-    if scope["method"] == "HEAD":
+    if scope["method"] == "HEAD" and messages:
         messages = [messages[0], {"type": BODY, "body": b""}]
     for message in messages:
         await send(dict(message))  # a copy: who sends it may add to its headers

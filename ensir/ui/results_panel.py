@@ -61,6 +61,7 @@ class Results:
     kept_maps: gr.DownloadButton
     candidates: gr.Gallery
     tabs: gr.Tabs
+    open_tab: gr.Textbox
     bin_sets: gr.Gallery
     bin_sets_help: gr.HTML
     sort_by: gr.Dropdown
@@ -136,6 +137,8 @@ def results_panel(opened: Comparison, comparison: gr.State) -> Results:
                 for place in range(len(DOWNLOADS))
             ]
             made |= _keeping()
+    # Never seen: what is open is known to the page, whatever the server forgets of it.
+    made["open_tab"] = gr.Textbox(visible="hidden", elem_id="open-tab")
     with gr.Tabs(elem_id="whole") as made["tabs"]:
         with gr.Tab("Maps", elem_id="maps-tab"):
             made |= _maps(opened)

@@ -24,9 +24,9 @@ from ensir.ui.layers import (
     first_panels,
     layer_picture,
     legend_of,
-    make_pictures,
     map_shown,
     maps_in_panels,
+    picture_layers,
     place_of,
     share_of,
     values_of_maps,
@@ -118,7 +118,7 @@ def viewer_and_maps(
     there = [*maps_in_panels(comparison, map_channel), *maps_of(comparison, kind, map_channel)]
     known, _ = side_by_side(
         lambda: values_of_maps(comparison, there),
-        lambda: make_pictures(comparison, first_panels(comparison)),
+        lambda: picture_layers(comparison, first_panels(comparison)),
     )
     in_viewer, items = side_by_side(
         lambda: viewer_value(

@@ -1,6 +1,8 @@
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
+from weakref import ref
 
 import gradio as gr
 import numpy as np
@@ -170,7 +172,7 @@ def test_a_pixel_that_is_not_there_is_a_sentence(small: Comparison) -> None:
 
 @pytest.mark.parametrize("channel", ["alpha", "all three", "", None, ["red"], 1])
 def test_an_unknown_channel_is_a_sentence(small: Comparison, channel: str) -> None:
-    shown = Listed(small, channel, (1,))
+    shown = Listed(ref(small), channel, (1,))
     for refused in (
         lambda: on_inspect(small, ALL, SOLID, 0, 0, channel, None, ""),
         lambda: on_pick(small, channel, event(x=0, y=0)),
@@ -189,33 +191,33 @@ def test_another_channel_inspects_the_same_pixel(small: Comparison) -> None:
         assert changed == NO_CANDIDATE
 
 
-def test_a_tab_is_filled_when_it_is_opened(small: Comparison, averaged: Comparison) -> None:
-    skip = gr.skip()
-
-    def opened(tab: str, comparison: Comparison = small) -> tuple[object, ...]:
-        return on_tab(comparison, 5, 3, "blue", "pixels", event(value=tab))
-
-    number = inspect_pixel(small, 5, 3).bin_sets[2].number
-    for tab, *content in (
-        ("Maps", skip, skip, skip, skip),
-        (BIN_SETS_TAB, *listed(small, "blue", "pixels"), skip, skip),
-        (REPLAY_TAB, skip, skip, replay_of(small, 2, number), skip),
-        (TABLE_TAB, skip, skip, skip, explorer_of(small, 2, number)),
-    ):
-        assert opened(tab) == (tab, *content)
-    assert opened(BIN_SETS_TAB, averaged)[1:3] == ([], Listed(averaged, "blue", ()))
-    assert "averaged" in opened(REPLAY_TAB, averaged)[3]["note"]
-    with pytest.raises(gr.Error, match="this click has no value"):
-        on_tab(small, 5, 3, "blue", None, event(value=3))
-
-
-def test_what_no_one_sees_is_not_made_anew(small: Comparison) -> None:
+def test_what_is_open_is_filled_and_what_no_one_sees_is_not_made(small: Comparison) -> None:
     number = inspect_pixel(small, 5, 3).bin_sets[0].number
-    assert on_list(small, "red", None, REPLAY_TAB) == gr.skip()
+    skip = gr.skip()
+    for tab in ("", "Maps", REPLAY_TAB):
+        assert on_list(small, "red", None, tab) == skip
     for tab in ("", "Maps", BIN_SETS_TAB):
-        assert on_replay(small, 5, 3, "red", tab) == gr.skip()
-    assert on_replay(small, 5, 3, "red", REPLAY_TAB) == [replay_of(small, 0, number), gr.skip()]
-    assert on_replay(small, 5, 3, "red", TABLE_TAB) == [gr.skip(), explorer_of(small, 0, number)]
+        assert on_replay(small, 5, 3, "red", tab, None) == (skip, skip, skip)
+    replay, none, traced = on_replay(small, 5, 3, "red", REPLAY_TAB, None)
+    assert (replay, none) == (replay_of(small, 0, number), skip)
+    none, plane, traced = on_replay(small, 5, 3, "red", TABLE_TAB, traced)
+    assert (none, plane) == (skip, explorer_of(small, 0, number))
+    for tab in (REPLAY_TAB, TABLE_TAB):  # opened again, it stays as it was left
+        assert on_replay(small, 5, 3, "red", tab, traced) == (skip, skip, skip)
+        assert on_replay(small, 5, 3, "blue", tab, traced) != (skip, skip, skip)
+        assert on_replay(replace(small), 5, 3, "red", tab, traced) != (skip, skip, skip)
+
+
+def test_an_average_has_nothing_to_list_or_to_replay(averaged: Comparison) -> None:
+    assert on_list(averaged, "red", None, BIN_SETS_TAB) == ([], Listed(ref(averaged), "red", ()))
+    replay: Any = on_replay(averaged, 5, 3, "red", REPLAY_TAB, None)[0]
+    assert "averaged" in replay["note"]
+
+
+def test_a_tab_that_is_opened_is_told_by_its_name() -> None:
+    assert on_tab(event(value=BIN_SETS_TAB)) == BIN_SETS_TAB
+    with pytest.raises(gr.Error, match="this click has no value"):
+        on_tab(event(value=3))
 
 
 def test_a_pixel_that_is_shown_already_is_left_as_it_is(small: Comparison) -> None:
@@ -229,7 +231,7 @@ def test_bin_sets_are_listed_in_another_order(small: Comparison) -> None:
         items, shown = on_list(small, "blue", key, BIN_SETS_TAB)
         assert (items, shown) == listed(small, "blue", key)
         there = views.listed_bin_sets(small, 2, key)
-        assert shown == Listed(small, "blue", tuple(it.number for it in there))
+        assert shown == Listed(ref(small), "blue", tuple(it.number for it in there))
         assert items == views.bin_set_items(small, there, 2, key)
     assert listed(small, "blue", None)[1] == listed(small, "blue", "share of the error")[1]
 
