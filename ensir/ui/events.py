@@ -380,7 +380,7 @@ def fused_outputs(
 ) -> tuple[object, ...]:
     """All of the page that a new result changes, in the order of `compare_page`.
 
-    Its bin sets are listed after it: fifty files that are not looked at first.
+    Its bin sets are listed after it, while their tab is open.
     Without words about the weights the notes stay. Fields that `is_set` says to hold the view are
     filled only where there is no such thing: a visitor may have changed them meanwhile.
     """
