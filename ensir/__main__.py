@@ -373,6 +373,12 @@ COMMANDS: dict[str, Command] = {
                 metavar="FILE",
                 help="what is gone on from (beside the output)",
             ),
+            argument(
+                "--weights",
+                type=Path,
+                metavar="FILE",
+                help="weights to begin with, where there is no state yet",
+            ),
             argument("--steps", type=int, default=20_000, help="in all (%(default)s)"),
             argument("--seed", type=int, default=0, help="of weights and crops (%(default)s)"),
             argument("--rate", type=float, default=3e-3, help="of learning (%(default)s)"),

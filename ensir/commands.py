@@ -347,6 +347,7 @@ def train(given: Namespace, on_progress: OnProgress) -> Answer:
     state = given.state or given.output.with_suffix(".state" + OWN)
     _check_output(given.output, [OWN], inputs=[state])
     _check_output(state, [OWN], inputs=[])
+    from ensir.restorers.weights import load_weights
     from ensir.training.loop import Plan, train
 
     plan = Plan(given.task, given.architecture, given.steps, given.seed, given.rate)
@@ -365,6 +366,7 @@ def train(given: Namespace, on_progress: OnProgress) -> Answer:
         minutes=given.minutes,
         device=given.device,
         half=given.half,
+        weights=load_weights(given.weights) if given.weights else None,
         report=report,
         on_progress=on_progress,
     )

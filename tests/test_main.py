@@ -793,6 +793,11 @@ def test_train_writes_weights_and_goes_on_from_its_state(
         assert said.err.startswith(f"step {steps}, ")
     assert load_weights(output).about["steps"] == 2
     assert Path(answer["state"]) == tmp_path / "it.state.safetensors"
+    going_on = [*training[:-1], str(tmp_path / "other.safetensors"), "--weights", str(output)]
+    assert main([*going_on, "--steps", "3", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["steps"] == 3
+    assert main([*going_on[:-1], str(tmp_path / "none"), "--steps", "3"]) != 0
+    assert "none" in capsys.readouterr().err
 
 
 def test_train_refuses_what_it_cannot_do(folder: Path, refused: Refused, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import copy
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -58,6 +58,7 @@ class Plan:
     rate: float = 3e-3  # of learning, at its peak
     warm_up: int = 200  # steps until the peak
     decay: float = 0.999  # of the moving average of the weights
+    begun: int = 0  # the step of the weights that it begins with; without any, 0
 
     def __post_init__(self) -> None:
         for what, name, known in (
@@ -73,14 +74,17 @@ class Plan:
             )
 
     def rate_at(self, step: int) -> float:
-        """The rate of learning: up a straight line, then down a cosine.
+        """The rate of learning: down a cosine, after a straight line up to it.
 
         >>> plan = Plan("denoising", "nafnet", steps=1200)
         >>> [round(plan.rate_at(step), 6) for step in (0, 199, 700, 1200)]
         [1.5e-05, 0.003, 0.001515, 3e-05]
+        >>> round(replace(plan, begun=600).rate_at(600), 8)  # a 200th of what it then rises to
+        5.28e-06
         """
-        if step < self.warm_up:
-            return self.rate * (step + 1) / self.warm_up
+        risen = self.begun + self.warm_up
+        if step < risen:
+            return self.rate_at(risen) * (step + 1 - self.begun) / self.warm_up
         done = (step - self.warm_up) / max(1, self.steps - self.warm_up)
         wave = (1 + math.cos(math.pi * min(done, 1))) / 2
         return self.rate * (LOWEST_RATE + (1 - LOWEST_RATE) * wave)
@@ -90,18 +94,33 @@ class Training:
     """A network on its way: its weights, their moving average, and the moments of AdamW.
 
     With `half` its layers work in bfloat16, compiled; weights and loss stay float32, so that a
-    state may be gone on from either way.
+    state may be gone on from either way. With `weights` it begins with them, at their step: their
+    moments were not kept, so that the rate rises once more. Raises InputError for weights of
+    another task or architecture.
     """
 
-    def __init__(self, plan: Plan, device: torch.device, half: bool = False) -> None:
-        self.plan, self.device, self.half = plan, device, half
-        self.step = 0
-        self.seconds = 0.0  # spent on steps, all runs together
+    def __init__(
+        self,
+        plan: Plan,
+        device: torch.device,
+        half: bool = False,
+        weights: Weights | None = None,
+    ) -> None:
+        self.device, self.half = device, half
         architecture = ARCHITECTURES[plan.architecture]
-        self.settings = architecture.small
+        if weights is None:
+            self.plan, self.seconds, self.settings = plan, 0.0, architecture.small
+        else:
+            _require_fit(plan, weights)
+            self.plan = replace(plan, begun=weights.about["steps"])
+            self.seconds, self.settings = weights.about["seconds"], weights.settings
+        self.step = self.plan.begun
         with torch.random.fork_rng(devices=[]):  # the caller's random numbers stay
             torch.manual_seed(plan.seed)
-            network = architecture.network(self.settings).to(device)
+            network = architecture.network(self.settings)
+        if weights is not None:
+            network.load_state_dict(weights.tensors)
+        network = network.to(device)
         # Channels last: a third faster on a CPU.
         self.network: nn.Module = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = copy.deepcopy(self.network)
@@ -167,7 +186,7 @@ class Training:
         if not same or header["settings"] != repr(self.settings):
             raise InputError(
                 f"{shown_name(path)} was begun by another plan or network: go on with the same "
-                "task, architecture and seed, or choose another state"
+                "task, architecture, seed and weights, or choose another state"
             )
         self.step, self.seconds = header["step"], header["seconds"]
         with torch.no_grad():
@@ -175,7 +194,7 @@ class Training:
                 weight.copy_(tensors[f"weight.{name}"])
                 average.copy_(tensors[f"average.{name}"])
                 self.optimizer.state[weight] = {
-                    "step": torch.tensor(float(self.step)),
+                    "step": torch.tensor(float(self.step - self.plan.begun)),
                     FIRST_MOMENT: torch.empty_like(weight).copy_(tensors[f"first.{name}"]),
                     SECOND_MOMENT: torch.empty_like(weight).copy_(tensors[f"second.{name}"]),
                 }
@@ -209,23 +228,25 @@ def train(
     minutes: float = math.inf,
     device: str = "cpu",
     half: bool = False,
+    weights: Weights | None = None,
     report: Report = lambda line: None,
     on_progress: OnProgress = lambda done, total: None,
 ) -> Weights:
     """Trains until the plan's steps are done or the minutes are over, and returns the weights.
 
-    `state` is gone on from if it is there, and written about every minute; `output` gets the
+    `state` is gone on from if it is there, and written about every minute; else training begins
+    with `weights`, or with none. `output` gets the
     averaged weights about every five minutes and at the end, and `report` is told the step, the
     seconds, the mean loss and the held-out PSNR by check. Held-out photographs are never trained
     on. At least one step is made, unless all are done. `half` computes the layers in bfloat16,
     compiled: faster after a minute or two of compiling, which needs a C++ compiler.
 
-    Raises InputError for photographs or a state that do not fit.
+    Raises InputError for photographs, weights or a state that do not fit.
     """
     recipe = RECIPES[plan.task]
+    training = Training(plan, torch.device(device), half, weights)
     photos, kept = read_photos(folder)
     learned_from = list(photos.values())
-    training = Training(plan, torch.device(device), half)
     if state.exists():
         training.resume(state)
     data = f"{len(photos)} photographs of {shown_name(folder)}"
@@ -258,6 +279,24 @@ def train(
             checked = time.monotonic()
     training.save(state)
     return publish()
+
+
+def _require_fit(plan: Plan, weights: Weights) -> None:
+    """Raises InputError for weights that the plan does not go on with."""
+    wanted, found = (f"{it.architecture} for {it.task}" for it in (plan, weights))
+    if found != wanted:
+        raise InputError(f"the weights are of {found}, wanted {wanted}: choose other weights")
+    steps, seconds = (weights.about.get(what) for what in ("steps", "seconds"))
+    if not isinstance(steps, int) or not isinstance(seconds, int) or min(steps, seconds) < 0:
+        raise InputError(
+            "the weights do not say how many steps and seconds they were trained for: choose "
+            "weights that ensir train wrote"
+        )
+    if steps >= plan.steps:
+        raise InputError(
+            f"the weights were trained for {steps} steps, wanted fewer than the {plan.steps} "
+            "planned: plan more steps"
+        )
 
 
 def held_out_psnr(

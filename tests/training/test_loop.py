@@ -1,6 +1,7 @@
 """Training learns, survives being killed, and says what it made."""
 
 import math
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -10,6 +11,8 @@ from torch import Tensor
 
 from ensir.errors import InputError
 from ensir.images import write_image
+from ensir.restorers.mprnet import SMALLER, MPRNet
+from ensir.restorers.nafnet import SMALL, NAFNet
 from ensir.restorers.weights import Weights, load_weights
 from ensir.training import loop
 from ensir.training.loop import Plan, Training, held_out_psnr, restored, train
@@ -104,6 +107,57 @@ def test_a_finished_run_goes_on_when_more_steps_are_planned(folder: Path, tmp_pa
     assert train(longer, folder, state, output).about["steps"] == 3
 
 
+def test_weights_are_gone_on_with_where_no_state_was_kept(folder: Path, tmp_path: Path) -> None:
+    begun = replace(
+        train(
+            Plan("denoising", "mprnet", steps=1), folder, tmp_path / "a", tmp_path / "a.safetensors"
+        ),
+        settings=SMALLER,  # what an older run made may be of other settings than those of today
+    )
+    begun = replace(begun, tensors=MPRNet(SMALLER).state_dict())
+    plan = Plan("denoising", "mprnet", steps=4, seed=3, warm_up=2)
+    untouched = Training(plan, torch.device("cpu"), weights=begun)
+    assert untouched.step == untouched.plan.begun == 1
+    averages = untouched.average.state_dict()
+    assert all(torch.equal(it, averages[name]) for name, it in begun.tensors.items())
+
+    def trained(name: str, minutes: float = math.inf) -> Weights:
+        paths = tmp_path / name, tmp_path / f"{name}.safetensors"
+        return train(plan, folder, *paths, minutes=minutes, weights=begun)
+
+    whole = trained("whole")
+    assert whole.about["steps"] == 4 and whole.settings == SMALLER
+    assert whole.about["seconds"] >= begun.about["seconds"]
+    assert trained("killed", minutes=0).about["steps"] == 2
+    resumed = trained("killed")
+    assert all(torch.equal(it, resumed.tensors[name]) for name, it in whole.tensors.items())
+    with pytest.raises(InputError, match="begun by another plan or network"):
+        train(plan, folder, tmp_path / "killed", tmp_path / "o.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"task": "deraining"}, "nafnet for deraining, wanted nafnet for denoising"),
+        ({"architecture": "mprnet"}, "mprnet for denoising, wanted nafnet for denoising"),
+        ({"about": {"steps": 3}}, "do not say how many steps and seconds"),
+        ({"about": {"steps": 5, "seconds": 1}}, "trained for 5 steps, wanted fewer than the 5"),
+    ],
+    ids=str,
+)
+def test_weights_that_cannot_be_gone_on_with_are_refused(
+    change: dict[str, object], message: str
+) -> None:
+    known = {"steps": 3, "seconds": 1}
+    weights = Weights("denoising", "nafnet", SMALL, NAFNet(SMALL).state_dict(), known)
+    with pytest.raises(InputError, match=message):
+        Training(
+            Plan("denoising", "nafnet", steps=5),
+            torch.device("cpu"),
+            weights=replace(weights, **change),
+        )
+
+
 def test_the_state_of_another_plan_is_refused(folder: Path, tmp_path: Path) -> None:
     state, output = tmp_path / "state", tmp_path / "out.safetensors"
     train(Plan("denoising", "nafnet", steps=1), folder, state, output)
@@ -133,6 +187,9 @@ def test_the_rate_rises_once_and_falls_to_a_hundredth() -> None:
     assert rates[: peak + 1] == sorted(rates[: peak + 1])
     assert rates[peak:] == sorted(rates[peak:], reverse=True)
     assert rates[-1] == pytest.approx(2e-5)
+    again = [replace(plan, begun=400).rate_at(step) for step in range(400, 1001)]
+    assert again[0] == pytest.approx(rates[500] / 100)  # in a hundred steps to where it would be
+    assert again[:100] == sorted(again[:100]) and again[100:] == rates[500:]
 
 
 def test_what_is_restored_has_whole_levels_in_range() -> None:
