@@ -33,6 +33,7 @@ from ensir.ui.logs import log_to_stderr
 from ensir.ui.sessions import Sessions
 from ensir.ui.temp_folder import keep_swept
 from ensir.ui.theme import CSS_FILE, SCRIPT_FILE, theme
+from ensir.ui.updates import SparingBlocks
 
 TITLE = "EnsIR visualizer"
 ABOUT = """
@@ -53,7 +54,7 @@ LAY_OUT = App.create_app
 _TOLD_TO_END = threading.Event()
 
 
-class _App(GuardedBlocks):
+class _App(GuardedBlocks, SparingBlocks):
     """An app that keeps the pictures of few, and whose queue is as long as it is to be at once.
 
     Gradio makes a queue with the app, and lays out all its routes again for another one.
