@@ -77,6 +77,7 @@ def fuse(given: Namespace, on_progress: OnProgress) -> Answer:
     from ensir.ensemble.levels import deepest
     from ensir.images import fused_picture, write_image
     from ensir.intake import in_one_depth, take_in
+    from ensir.seen import Seen
     from ensir.shift import shift_of
     from ensir.weight_files import weights_bytes
 
@@ -99,7 +100,10 @@ def fuse(given: Namespace, on_progress: OnProgress) -> Answer:
             "width": width,
             "height": height,
             "bits": 8 * fused.values.element_size(),
-            "notes": [*taken.notes, *shift_of(candidates.values(), None, table, **known).warnings],
+            "notes": [
+                *taken.notes,
+                *shift_of(Seen(list(candidates.values()), None), table, **known).warnings,
+            ],
             "candidates": [{"candidate": name, "picture": path} for name, path in pairs],
         }
     )

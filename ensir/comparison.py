@@ -28,6 +28,7 @@ from ensir.limits import MOST_CANDIDATES
 from ensir.metrics import SMALLEST_SSIM_SIDE, psnr, ssim
 from ensir.progress import OnProgress
 from ensir.reference_set import ReferenceStatistics
+from ensir.seen import Seen
 from ensir.tolerance import FIXED, Tolerance
 
 CHANNELS = ("red", "green", "blue")
@@ -64,6 +65,8 @@ class Comparison:
     saved_warnings: tuple[str, ...] | None = None  # None: found when they are asked for
     # PSNR and SSIM of `scored` by name, each computed when first asked for.
     known_scores: dict[str, tuple[float, float | None]] = field(default_factory=dict)
+    # What was seen of the candidates and the truth, by the order they were looked at in.
+    known_seen: dict[tuple[str, ...], Seen] = field(default_factory=dict)
 
     def __deepcopy__(self, memo: object) -> Comparison:
         """Itself, for it is only added to: a page opens on it without copied pictures."""
@@ -75,6 +78,13 @@ class Comparison:
         from ensir.shift import shift_notes  # upwards: what is shown of a comparison
 
         return shift_notes(self) if self.saved_warnings is None else self.saved_warnings
+
+    @property
+    def seen(self) -> Seen:
+        """What is seen of the picture, the same whatever fuses it."""
+        candidates = self.candidates
+        seen = Seen(tuple(candidates.values()), self.truth)
+        return self.known_seen.setdefault(tuple(candidates), seen)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -220,7 +230,7 @@ def fuse_again(
 def with_truth(comparison: Comparison, truth: Tensor) -> Comparison:
     """The same comparison held against another ground truth, (3, H, W) uint8 or uint16."""
     require_one_size({**comparison.candidates, TRUTH: truth})
-    return replace(comparison, truth=truth, known_scores={}, saved_warnings=None)
+    return replace(comparison, truth=truth, known_scores={}, known_seen={}, saved_warnings=None)
 
 
 def is_same_picture(one: Comparison, other: Comparison) -> bool:

@@ -5,23 +5,18 @@ What is seen of a picture never proves that the weights suit it; a warning says 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
-
 from ensir.disagreement import DIFFERS, disagreement
-from ensir.ensemble.bin_statistics import BinStatistics, gather_statistics
+from ensir.ensemble.bin_statistics import BinStatistics
 from ensir.ensemble.bins import Bins
 from ensir.ensemble.errors_about_average import errors_about_average
-from ensir.ensemble.levels import levels_of
 from ensir.ensemble.lookup_table import LookupTable
-from ensir.grain import DIFFERS_BESIDE, Grain, grain
-from ensir.limits import MOST_STATISTICS_BYTES
+from ensir.grain import DIFFERS_BESIDE, Grain
+from ensir.seen import Seen
 from ensir.tolerance import FIXED, Tolerance
-from ensir.truth_detail import TruthDetail, truth_detail
+from ensir.truth_detail import TruthDetail
 from ensir.truth_doubts import UNLIKE, doubt, doubts_of_sum
 from ensir.truth_fit import TruthFit, truth_fit
 from ensir.usual import times_the_limit, usual
@@ -29,7 +24,6 @@ from ensir.usual import times_the_limit, usual
 if TYPE_CHECKING:
     from ensir.comparison import Comparison
 
-PIXELS = 2**20  # looked at of a picture: rows are left out of a larger one
 IN_WORDS = {**DIFFERS, **DIFFERS_BESIDE}
 
 
@@ -122,36 +116,24 @@ def shift(
 
 
 def shift_of(
-    candidates: Iterable[Tensor],
-    truth: Tensor | None,
+    seen: Seen,
     table: LookupTable,
     reference: BinStatistics | None = None,
     tolerance: Tolerance = FIXED,
 ) -> Shift:
-    """As `shift`, of candidates (C, H, W) of any depth in the table's order, and their truth.
-
-    Of a large picture some rows are looked at.
-    """
-    pictures = list(candidates)
-    # With many candidates every value may lie in a bin set of its own, whose sums must fit.
-    members = len(pictures)
-    most = min(PIXELS, MOST_STATISTICS_BYTES // (72 * members * (members + 2)))
-    height, width = pictures[0].shape[1:]
-    step = -(-height // max(1, most // width))
-    levels = torch.stack([levels_of(picture[:, ::step]) for picture in pictures]).cpu()
-    target = levels[0] if truth is None else levels_of(truth[:, ::step]).cpu()
-    bins = Bins(table.bins.width, members)
+    """As `shift`, of a picture whose candidates are in the table's order."""
+    bins = Bins(table.bins.width, len(seen.candidates))
     bins_alike = tolerance.bins or (bins if reference is None else reference.bins)
-    picture, alike = _gathered(levels, target, bins, bins_alike)
+    picture, alike = seen.in_bins(bins, bins_alike)
     return shift(
         picture,
         table.to("cpu"),
         reference,
         tolerance,
-        has_truth=truth is not None,
+        has_truth=seen.truth is not None,
         in_reference_bins=alike,
-        detail=None if truth is None else truth_detail(pictures, truth),
-        beside=None if tolerance.grain is None else grain(pictures),
+        detail=seen.detail,
+        beside=None if tolerance.grain is None else seen.beside,
     )
 
 
@@ -164,21 +146,7 @@ def shift_notes(comparison: Comparison) -> tuple[str, ...]:
     if table is None:
         return ()
     reference = None if fits is None else fits.statistics
-    candidates = comparison.candidates.values()
-    return shift_of(candidates, comparison.truth, table, reference, comparison.tolerance).warnings
-
-
-def _gathered(levels: Tensor, truth: Tensor, *wanted: Bins) -> list[BinStatistics]:
-    """The statistics of a picture in different bins, of the pixels once where these nest."""
-    finest = min(wanted, key=lambda bins: bins.width)
-    fine = gather_statistics(levels, truth, finest)
-
-    def in_bins(bins: Bins) -> BinStatistics:
-        if bins.width % finest.width:
-            return gather_statistics(levels, truth, bins)
-        return fine if bins == finest else fine.coarser(bins.width)
-
-    return [in_bins(bins) for bins in wanted]
+    return shift_of(comparison.seen, table, reference, comparison.tolerance).warnings
 
 
 def _distance(

@@ -14,6 +14,7 @@ from ensir.errors import InputError
 from ensir.fitting import fit_statistics
 from ensir.gathering import gather_pictures, statistics_of_picture
 from ensir.reference_set import ReferencePictures, ReferenceSet, ReferenceStatistics
+from ensir.seen import Seen
 from ensir.shift import IN_WORDS, Shift, shift, shift_notes, shift_of
 from ensir.tolerance import FIXED, tolerance_of
 from ensir.truth_fit import TruthFit, truth_fit
@@ -122,7 +123,7 @@ def test_values_in_cells_without_a_reference_pixel_are_counted() -> None:
         gather_statistics(candidates[:, :, :half], truth[:, :half], bins), ("A", "B"), ("x",), 1
     )
     table = fit_statistics(reference).table
-    found = shift_of(list(candidates), None, table)
+    found = shift_of(Seen(list(candidates), None), table)
     index = bins.index(candidates)
     unseen = sum(
         int((~torch.isin(index[channel], index[channel, :half])).sum()) for channel in range(3)
@@ -146,9 +147,9 @@ def test_a_large_picture_is_looked_at_in_part(monkeypatch: pytest.MonkeyPatch) -
     candidates, truth = make_pictures(1, 2, height=64, width=64)
     gathered = make_statistics((candidates, truth), 32)
     table = fit_statistics(gathered).table
-    whole = shift_of(list(candidates), truth, table)
-    monkeypatch.setattr("ensir.shift.PIXELS", 64 * 16)
-    part = shift_of(list(candidates), truth, table)
+    whole = shift_of(Seen(list(candidates), truth), table)
+    monkeypatch.setattr("ensir.seen.PIXELS", 64 * 16)
+    part = shift_of(Seen(list(candidates), truth), table)
     assert part.truth is not None and whole.truth is not None and part.truth != whole.truth
     assert part.truth.far == pytest.approx(whole.truth.far, rel=0.1)  # every fourth row of noise
 
@@ -169,9 +170,9 @@ def test_a_displaced_truth_is_seen_where_its_pixels_are_at_hand() -> None:
     candidates, truth = make_pictures(1, 3, height=60, width=60, noise=2)
     table = fit_statistics(make_statistics((candidates, truth), 32)).table
     for target, displaced in ((truth, False), (truth.roll(2, 1), True)):
-        found = shift_of(list(candidates), target, table)
+        found = shift_of(Seen(list(candidates), target), table)
         assert any("displaced" in said for said in found.warnings) == displaced
-    assert shift_of(list(candidates), None, table).detail is None
+    assert shift_of(Seen(list(candidates), None), table).detail is None
 
 
 def test_candidates_that_differ_alike_in_another_order_of_the_pixels_are_unlike() -> None:
@@ -187,14 +188,14 @@ def test_candidates_that_differ_alike_in_another_order_of_the_pixels_are_unlike(
     rising = (values[0].int() - values[1].int()).argsort(-1)
     smooth = values.gather(-1, rising.expand_as(values)).reshape(candidates.shape)
     own, other = (
-        shift_of(list(those), None, table, reference.total.statistics, tolerance)
+        shift_of(Seen(list(those), None), table, reference.total.statistics, tolerance)
         for those in (candidates, smooth)
     )
     assert own.distance is not None and other.distance is not None
     assert own.distance < 1 < other.distance and other.differs in ("smooth", "coarse")
     assert any("from pixel to pixel" in said or "patches" in said for said in other.warnings)
     by_sums = replace(tolerance, grain=None)
-    forgotten = shift_of(list(smooth), None, table, reference.total.statistics, by_sums)
+    forgotten = shift_of(Seen(list(smooth), None), table, reference.total.statistics, by_sums)
     assert forgotten.distance is not None and forgotten.distance < 1
 
 
@@ -220,5 +221,5 @@ def test_of_many_candidates_no_more_is_looked_at_than_can_be_summed(
     monkeypatch.setattr("ensir.ensemble.bin_statistics.MOST_STATISTICS_BYTES", most)
     with pytest.raises(InputError, match="occupy"):
         gather_statistics(pictures, pictures[0], Bins(64, 6))
-    monkeypatch.setattr("ensir.shift.MOST_STATISTICS_BYTES", most)
-    assert shift_of(list(pictures), None, table).warnings
+    monkeypatch.setattr("ensir.seen.MOST_STATISTICS_BYTES", most)
+    assert shift_of(Seen(list(pictures), None), table).warnings

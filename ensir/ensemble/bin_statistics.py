@@ -21,6 +21,7 @@ from ensir.limits import DENSE_KEYS, LEVELS, MOST_REFERENCE_PIXELS, MOST_STATIST
 
 # Values of one candidate summed at once: some 60 MB of indices and float64 with 3 candidates.
 VALUES_AT_ONCE = 2**20
+SPARSE = 8  # sums that may be for each that is given: adding to those of few takes longer to sort
 
 
 @dataclass(frozen=True, eq=False)
@@ -197,17 +198,18 @@ def _summed(bins: Bins, *parts: tuple[BinStatistics, Tensor, int]) -> BinStatist
 
     Bin sets of one number become one, and those that are left without a pixel go.
     """
-    sets = torch.unique(torch.cat([number for _, number, _ in parts]))
+    numbers = [number for _, number, _ in parts]
+    sets, place_of = torch.unique(torch.cat(numbers), return_inverse=True)
     channels = parts[0][0].channels
     _check_size(bins, channels, len(sets))
-    places = [torch.searchsorted(sets, number) for _, number, _ in parts]
+    places = place_of.split([len(number) for number in numbers])
     keys, counts = [], []
     for (part, _, sign), place in zip(parts, places, strict=True):
-        channel, number, level, count = part.histogram.T
-        row_place = place[torch.searchsorted(part.sets, number.contiguous())]
+        channel, _, level, count = part.histogram.T
+        row_place = place[part._cell_of_row % max(len(place), 1)]
         keys.append((channel * len(sets) + row_place) * LEVELS + level)
         counts.append(sign * count)
-    key, count = _sum_by_key(torch.cat(keys), torch.cat(counts))
+    key, count = _sum_by_key(torch.cat(keys), torch.cat(counts), channels * len(sets) * LEVELS)
     if (count < 0).any():
         raise InputError("these images are not part of the statistics: nothing to take out")
     key, count = key[count > 0], count[count > 0]
@@ -348,7 +350,14 @@ def _count_keys(key: Tensor, size: int) -> tuple[Tensor, Tensor]:
     return distinct, count[distinct]
 
 
-def _sum_by_key(key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
-    """The distinct keys, rising, and the sum of the values of each."""
-    distinct, place = torch.unique(key, return_inverse=True)
-    return distinct, torch.zeros_like(distinct).index_add_(0, place, value)
+def _sum_by_key(key: Tensor, value: Tensor, size: int) -> tuple[Tensor, Tensor]:
+    """Distinct keys, rising, of 0..size-1, and the sum of the values of each.
+
+    A key whose values add up to 0 may be left out.
+    """
+    if size > SPARSE * len(key):
+        distinct, place = torch.unique(key, return_inverse=True)
+        return distinct, torch.zeros_like(distinct).index_add_(0, place, value)
+    total = key.new_zeros(size).index_add_(0, key, value)
+    distinct = total.nonzero().flatten()
+    return distinct, total[distinct]

@@ -10,6 +10,9 @@ from torch import Tensor
 from ensir.limits import LEVEL_OF_16_BITS, LEVELS
 
 WHITE = LEVELS - 1
+# Values rounded at once: they stay in the cache, and new memory for a large picture takes longer to
+# get than the rounding.
+AT_ONCE = 2**16
 
 
 def values_of(pictures: Tensor) -> Tensor:
@@ -33,8 +36,12 @@ def levels_of(pictures: Tensor) -> Tensor:
     if pictures.dtype == torch.uint16:
         half = LEVEL_OF_16_BITS // 2  # 257 is odd: no value lies half way
         return ((pictures.int() + half) // LEVEL_OF_16_BITS).to(torch.uint8)
-    # In float64, where adding a half to the float32 just below a half does not round up to one.
-    return (pictures.double() + 0.5).floor_().clamp_(0, WHITE).to(torch.uint8)
+    levels = torch.empty(pictures.shape, dtype=torch.uint8, device=pictures.device)
+    parts = zip(levels.view(-1).split(AT_ONCE), pictures.reshape(-1).split(AT_ONCE), strict=True)
+    for part, values in parts:
+        # In float64, where adding a half to the float32 just below a half does not round up to one.
+        part.copy_(values.double().add_(0.5).clamp_(0, WHITE))  # cut to whole numbers
+    return levels
 
 
 def in_depth(pictures: Tensor, depth: torch.dtype) -> Tensor:

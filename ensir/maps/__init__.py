@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -114,10 +115,14 @@ def map_places(comparison: Comparison, layer: Layer, of_map: Tensor) -> Tensor |
 def summary(comparison: Comparison, layer: Layer, of_map: Tensor) -> str:
     """The values of a map in short: their mean, in the scale's unit, or each category's share."""
     scale = scale_of(comparison, layer)
-    if MAPS[layer.kind].mixed or of_map.isnan().all():
+    if MAPS[layer.kind].mixed:
         return ""
     if isinstance(scale, Scale):
-        mean = float(of_map.double().nanmean())
+        mean = float(of_map.mean(dtype=torch.float64))
+        if math.isnan(mean):
+            mean = float(of_map.nanmean(dtype=torch.float64))
+        if math.isnan(mean):
+            return ""
         said = f"{mean:,.0f}" if abs(mean) >= 1000 else f"{mean:.3g}"
         return f"mean {said.replace('-', '−')}"
     share = torch.bincount(of_map.flatten().int(), minlength=len(scale.names)) / of_map.numel()
