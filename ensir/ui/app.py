@@ -32,7 +32,7 @@ from ensir.ui.learn import learn_panel
 from ensir.ui.logs import log_to_stderr
 from ensir.ui.sessions import Sessions
 from ensir.ui.temp_folder import keep_swept
-from ensir.ui.theme import CSS_FILE, SCRIPT_FILE, theme
+from ensir.ui.theme import CSS_FILE, script, theme
 from ensir.ui.updates import SparingBlocks
 
 TITLE = "EnsIR visualizer"
@@ -185,6 +185,6 @@ def _serve(app: gr.Blocks, port: int | None, *, wait: bool) -> str:
         app_kwargs={"middleware": [gate_of(app, allowed)]},
         theme=theme(),
         css_paths=[CSS_FILE],
-        js=SCRIPT_FILE.read_text(encoding="utf-8"),
+        js=script(),
     )
     return str(address)

@@ -10,7 +10,7 @@ import gradio as gr
 from ensir.ui.viewer import Legend
 
 CSS_FILE = Path(__file__).with_name("style.css")
-SCRIPT_FILE = Path(__file__).with_name("access.js")
+SCRIPT_FILES = [Path(__file__).with_name(name) for name in ("clone.js", "access.js")]
 # What lies beneath a map that lets it through: any grey.
 GREYS = "linear-gradient(to top, #000, #fff)"
 
@@ -34,6 +34,12 @@ def theme() -> gr.themes.Base:
         input_border_color="*neutral_500",
         input_border_color_dark="*neutral_500",
     )
+
+
+def script() -> str:
+    """What the page runs when it opens: all scripts, as one function."""
+    each = (file.read_text(encoding="utf-8") for file in SCRIPT_FILES)
+    return f"() => {{ {' '.join(f'({one})();' for one in each)} }}"
 
 
 def legend_html(legend: Legend) -> str:

@@ -379,6 +379,30 @@ def test_the_page_opens_on_a_finished_example(opened: Callable[..., "Page"]) -> 
     assert_fits_the_screen(page)
 
 
+def test_copies_are_what_the_browser_makes_of_them(opened: Callable[..., "Page"]) -> None:
+    """Gradio's page lives by them; ours are quicker, where there is nothing to copy."""
+    page = opened()
+    assert not page.evaluate("() => /native code/.test(String(structuredClone))")
+    same = """async () => {
+      const frame = document.body.appendChild(document.createElement("iframe"));
+      const native = frame.contentWindow.structuredClone.bind(frame.contentWindow);
+      const shown = (value) => [typeof value, String(value), JSON.stringify(value) ?? ""].join();
+      const all = [0, -0, NaN, "text", true, null, undefined, [1, { a: [2] }], { b: "c" },
+        new Date(5), new Map([[1, 2]]), new Set([3]), new Uint8Array([4, 5])];
+      const alike = all.map((one) => shown(structuredClone(one)) === shown(native(one)));
+      const given = { list: [1] };
+      const copied = structuredClone(given);
+      const failures = [() => 0, Symbol("s"), { nested: () => 0 }].map((one) => {
+        try { structuredClone(one); return ""; } catch (error) {
+          return [error instanceof DOMException, error.name].join();
+        }
+      });
+      frame.remove();
+      return [alike.every(Boolean), copied !== given && copied.list !== given.list, failures];
+    }"""
+    assert page.evaluate(same) == [True, True, 3 * ["true,DataCloneError"]]
+
+
 def test_a_picture_of_the_visitor_is_restored_fused_and_explained(
     opened: Callable[..., "Page"], tmp_path: Path
 ) -> None:
