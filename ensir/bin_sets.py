@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -129,15 +130,20 @@ def levels_in(comparison: Comparison, channel: int, number: int) -> dict[str, Te
     lower = (table.bins.bins_of(torch.tensor(number)) * table.bins.width).tolist()
     counts = {name: torch.zeros(LEVELS, dtype=torch.int64) for name in comparison.candidates}
     for rows in comparison.bands():
-        # Each level against the ends of its bin: many times as fast as the numbers of all bin sets.
-        planes = [levels_of(one[channel, rows]) for one in comparison.candidates.values()]
-        inside = torch.ones_like(planes[0], dtype=torch.bool)
-        for plane, low in zip(planes, lower, strict=True):
-            highest = min(low + table.bins.width, LEVELS) - 1
-            inside.logical_and_(plane >= low).logical_and_(plane <= highest)
-        places = inside.flatten().nonzero().flatten()
+        # NumPy: on levels several times as fast as torch.
+        planes = [levels_of(one[channel, rows]).numpy() for one in comparison.candidates.values()]
+        # Each level against its bin: many times as fast as the numbers of all bin sets. Levels
+        # below it wrap around, and lie above.
+        inside = np.logical_and.reduce(
+            [
+                plane - np.uint8(low) < min(table.bins.width, LEVELS - low)
+                for plane, low in zip(planes, lower, strict=True)
+            ]
+        )
+        places = np.flatnonzero(inside)
         for of_candidate, plane in zip(counts.values(), planes, strict=True):
-            of_candidate += torch.bincount(plane.flatten().take(places), minlength=LEVELS)
+            found = torch.from_numpy(plane.ravel()[places])
+            of_candidate += torch.bincount(found, minlength=LEVELS)
     return counts
 
 

@@ -66,7 +66,10 @@ def compare_page(app: gr.Blocks) -> Fusing:
     opened = example()
     # No time to live: it would put the example in the place of a comparison still looked at.
     # Gradio frees it an hour after the tab is closed.
-    comparison = gr.State(opened)
+    comparison = gr.State(None)
+    # Called where it is wanted: of a value Gradio copies all numbers for every description of the
+    # page, which then leaves them out.
+    comparison.value = lambda: opened
     with gr.Row():
         with gr.Column(scale=1, min_width=300):
             inputs = inputs_panel(opened)
