@@ -31,8 +31,7 @@ them.
 steps of 4 crops of 64 × 64 pixels (for deblurring, after the first 1,000 steps, 2 of 96 × 96),
 turned and mirrored: Charbonnier loss and a tenth of the absolute difference of the Fourier
 coefficients, AdamW, a cosine after 200 steps of warm-up, averaged weights. The networks of a task
-start from different seeds and are trained for the same number of steps; for blur NAFNet, whose
-steps are the quickest, makes more of them in fewer minutes than the others.
+start from different seeds and are trained for the same number of steps.
 
 **Judged on** the 50 photographs left out: 128 × 128 pixels in the middle of each, degraded as the
 column says, RGB, whole levels.
@@ -55,8 +54,10 @@ python -m ensir train denoising nafnet --photos PHOTOS --steps 5000 --rate 0.001
 ```
 
 The state is kept beside the output, and the same command goes on from it; with more `--steps` a
-finished run goes on as well. `python scripts/ship_weights.py FOLDER` copies what is in a
-folder here and writes this page.
+finished run goes on as well. Where there is no state, `--weights FILE` begins with weights such as
+these, at the step they have reached: that is how those of more than one evening were made, the rate
+rising anew each time. `python scripts/ship_weights.py FOLDER` copies what is in a folder here and
+writes this page.
 """
 
 

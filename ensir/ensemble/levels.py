@@ -12,7 +12,7 @@ from ensir.limits import LEVEL_OF_16_BITS, LEVELS
 WHITE = LEVELS - 1
 # Values rounded at once: they stay in the cache, and new memory for a large picture takes longer to
 # get than the rounding.
-AT_ONCE = 2**16
+AT_ONCE = 2**15
 
 
 def values_of(pictures: Tensor) -> Tensor:
