@@ -377,7 +377,7 @@ COMMANDS: dict[str, Command] = {
                 "--weights",
                 type=Path,
                 metavar="FILE",
-                help="weights to begin with, where there is no state yet",
+                help="weights to begin with; the same again to go on",
             ),
             argument("--steps", type=int, default=20_000, help="in all (%(default)s)"),
             argument("--seed", type=int, default=0, help="of weights and crops (%(default)s)"),

@@ -349,8 +349,9 @@ def models(given: Namespace, on_progress: OnProgress) -> Answer:
 def train(given: Namespace, on_progress: OnProgress) -> Answer:
     """Writes the weights of a small network of our own; run again, it goes on from its state."""
     state = given.state or given.output.with_suffix(".state" + OWN)
-    _check_output(given.output, [OWN], inputs=[state])
-    _check_output(state, [OWN], inputs=[])
+    begun = [] if given.weights is None else [given.weights]
+    _check_output(given.output, [OWN], inputs=[state, *begun])
+    _check_output(state, [OWN], inputs=begun)
     from ensir.restorers.weights import load_weights
     from ensir.training.loop import Plan, train
 

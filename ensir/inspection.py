@@ -95,6 +95,8 @@ def what_if(
     averaged, table = average(candidates), comparison.table
     one_pixel = replace(
         comparison,
+        known_scores={},
+        known_seen={},
         candidates=candidates,
         degraded=None if comparison.degraded is None else comparison.degraded[here],
         truth=None if comparison.truth is None else comparison.truth[here],

@@ -17,6 +17,7 @@ from ensir.limits import MOST_STATISTICS_BYTES
 from ensir.truth_detail import TruthDetail, truth_detail
 
 PIXELS = 2**20  # looked at of a picture: rows are left out of a larger one
+MOST_KEPT_BYTES = 64 * 2**20  # of a picture's statistics, as long as it is looked at
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +27,7 @@ class Seen:
     candidates: Sequence[Tensor]
     truth: Tensor | None
     # As long as the same is wanted: what a reference set is known in seldom changes.
-    _alike: dict[Bins, BinStatistics] = field(default_factory=dict)
+    _alike: dict[Bins, BinStatistics] = field(default_factory=dict, init=False, repr=False)
 
     def in_bins(self, bins: Bins, alike: Bins) -> tuple[BinStatistics, BinStatistics]:
         """The statistics in a table's bins, and in those that pictures are held together in.
@@ -44,7 +45,8 @@ class Seen:
                 known.append(fine.coarser(wanted.width))
         found = {one.bins: one for one in known}
         self._alike.clear()
-        self._alike[alike] = found[alike]
+        if found[alike].nbytes <= MOST_KEPT_BYTES:
+            self._alike[alike] = found[alike]
         return found[bins], found[alike]
 
     @cached_property

@@ -157,6 +157,13 @@ def test_the_last_bin_of_a_width_that_does_not_divide_256_has_all_its_levels() -
     assert all(counts[255] == 16 for counts in levels_in(compared, 0, number).values())
 
 
+def test_the_only_bin_of_width_256_has_all_levels() -> None:
+    every = torch.arange(256).to(torch.uint8).reshape(1, 16, 16).expand(3, -1, -1)
+    pictures = {"A": every, "B": every.flip(2)}
+    whole = compare(pictures, reference=statistics_of_truth(pictures, every, 256), bin_width=256)
+    assert all(bool((counts == 1).all()) for counts in levels_in(whole, 0, 0).values())
+
+
 def test_a_list_is_sorted_by_what_is_known_and_by_cost_first(compared: Comparison) -> None:
     assert sortable_by(compared) == list(SORTED_BY)
     assert sortable_by(compared)[0] == "share of the error"

@@ -798,6 +798,8 @@ def test_train_writes_weights_and_goes_on_from_its_state(
     assert json.loads(capsys.readouterr().out)["steps"] == 3
     assert main([*going_on[:-1], str(tmp_path / "none"), "--steps", "3"]) != 0
     assert "none" in capsys.readouterr().err
+    assert main([*training, "--weights", str(output), "--steps", "3"]) != 0  # onto themselves
+    assert load_weights(output).about["steps"] == 2
 
 
 def test_train_refuses_what_it_cannot_do(folder: Path, refused: Refused, tmp_path: Path) -> None:

@@ -50,6 +50,17 @@ def test_a_picture_is_gathered_once_for_tables_whose_bins_join(
     assert len(gathered) == 2
 
 
+def test_large_sums_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    candidates, truth = make_pictures(1, 2)
+    bins = Bins(16, 2)
+    kept, dropped = (Seen(tuple(candidates), truth) for _ in range(2))
+    _, sums = kept.in_bins(bins, bins)
+    monkeypatch.setattr("ensir.seen.MOST_KEPT_BYTES", sums.nbytes - 1)
+    dropped.in_bins(bins, bins)
+    assert kept.in_bins(bins, bins)[1] is sums
+    assert dropped.in_bins(bins, bins)[1] is not dropped.in_bins(bins, bins)[1]
+
+
 def test_pixels_beside_pixels_are_those_of_the_candidates_and_of_the_truth_if_known() -> None:
     candidates, truth = make_pictures(1, 2, height=60, width=60)
     seen, unknown = Seen(tuple(candidates), truth), Seen(tuple(candidates), None)

@@ -10,8 +10,8 @@ from torch import Tensor
 from ensir.limits import LEVEL_OF_16_BITS, LEVELS
 
 WHITE = LEVELS - 1
-# Values rounded at once: they stay in the cache, and new memory for a large picture takes longer to
-# get than the rounding.
+# Values that a CPU rounds at once: they stay in the cache, and new memory for a large picture takes
+# longer to get than the rounding.
 AT_ONCE = 2**15
 
 
@@ -37,10 +37,11 @@ def levels_of(pictures: Tensor) -> Tensor:
         half = LEVEL_OF_16_BITS // 2  # 257 is odd: no value lies half way
         return ((pictures.int() + half) // LEVEL_OF_16_BITS).to(torch.uint8)
     levels = torch.empty(pictures.shape, dtype=torch.uint8, device=pictures.device)
-    parts = zip(levels.view(-1).split(AT_ONCE), pictures.reshape(-1).split(AT_ONCE), strict=True)
+    at_once = AT_ONCE if pictures.is_cpu else max(1, pictures.numel())
+    parts = zip(levels.view(-1).split(at_once), pictures.reshape(-1).split(at_once), strict=True)
     for part, values in parts:
         # In float64, where adding a half to the float32 just below a half does not round up to one.
-        part.copy_(values.double().add_(0.5).clamp_(0, WHITE))  # cut to whole numbers
+        part.copy_(values.double().add(0.5).clamp_(0, WHITE))  # cut to whole numbers
     return levels
 
 

@@ -125,6 +125,8 @@ def summary(comparison: Comparison, layer: Layer, of_map: Tensor) -> str:
             return ""
         said = f"{mean:,.0f}" if abs(mean) >= 1000 else f"{mean:.3g}"
         return f"mean {said.replace('-', '−')}"
+    if of_map.isnan().all():
+        return ""
     share = torch.bincount(of_map.flatten().int(), minlength=len(scale.names)) / of_map.numel()
     parts = [f"{name} {part:.1%}" for name, part in zip(scale.names, share.tolist(), strict=True)]
     return ", ".join(part for part in parts if not part.endswith(" 0.0%"))

@@ -58,7 +58,7 @@ class Plan:
     rate: float = 3e-3  # of learning, at its peak
     warm_up: int = 200  # steps until the peak
     decay: float = 0.999  # of the moving average of the weights
-    begun: int = 0  # the step of the weights that it begins with; without any, 0
+    begun: int = 0  # the step of the weights that training begins with, which sets it; else 0
 
     def __post_init__(self) -> None:
         for what, name, known in (
@@ -108,12 +108,12 @@ class Training:
     ) -> None:
         self.device, self.half = device, half
         architecture = ARCHITECTURES[plan.architecture]
-        if weights is None:
-            self.plan, self.seconds, self.settings = plan, 0.0, architecture.small
-        else:
+        begun, self.seconds, self.settings = 0, 0.0, architecture.small
+        if weights is not None:
             _require_fit(plan, weights)
-            self.plan = replace(plan, begun=weights.about["steps"])
-            self.seconds, self.settings = weights.about["seconds"], weights.settings
+            begun, self.seconds = weights.about["steps"], weights.about["seconds"]
+            self.settings = weights.settings
+        self.plan = replace(plan, begun=begun)
         self.step = self.plan.begun
         with torch.random.fork_rng(devices=[]):  # the caller's random numbers stay
             torch.manual_seed(plan.seed)
@@ -182,7 +182,8 @@ class Training:
         is, on the rates of the longer run. Raises InputError for another plan or another file.
         """
         tensors, header = unpack(path, STATE_FORMAT)
-        same = {**header["plan"], "steps": self.plan.steps} == asdict(self.plan)
+        # States of before have none: they began with no weights.
+        same = {"begun": 0, **header["plan"], "steps": self.plan.steps} == asdict(self.plan)
         if not same or header["settings"] != repr(self.settings):
             raise InputError(
                 f"{shown_name(path)} was begun by another plan or network: go on with the same "
@@ -234,12 +235,12 @@ def train(
 ) -> Weights:
     """Trains until the plan's steps are done or the minutes are over, and returns the weights.
 
-    `state` is gone on from if it is there, and written about every minute; else training begins
-    with `weights`, or with none. `output` gets the
-    averaged weights about every five minutes and at the end, and `report` is told the step, the
-    seconds, the mean loss and the held-out PSNR by check. Held-out photographs are never trained
-    on. At least one step is made, unless all are done. `half` computes the layers in bfloat16,
-    compiled: faster after a minute or two of compiling, which needs a C++ compiler.
+    It begins with `weights`, or with none. `state` is gone on from if it is there, begun with the
+    same, and written about every minute; `output` gets the averaged weights about every five
+    minutes and at the end, and `report` is told the step, the seconds, the mean loss and the
+    held-out PSNR by check. Held-out photographs are never trained on. At least one step is made,
+    unless all are done. `half` computes the layers in bfloat16, compiled: faster after a minute or
+    two of compiling, which needs a C++ compiler.
 
     Raises InputError for photographs, weights or a state that do not fit.
     """

@@ -1,5 +1,7 @@
 import math
 
+import numpy as np
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -25,6 +27,18 @@ def test_rounding_takes_the_nearest_level_and_halves_up(value: float) -> None:
 def test_the_float_just_below_a_half_rounds_down() -> None:
     below = torch.nextafter(torch.tensor([0.5]), torch.tensor([0.0]))
     assert levels_of(below).tolist() == [0]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_large_pictures_of_any_layout_are_rounded_alike_and_stay_as_they_are(
+    dtype: torch.dtype,
+) -> None:
+    values = 300 * torch.rand(3, 150, 120, generator=torch.Generator().manual_seed(0)).to(dtype)
+    for picture in (values, values.transpose(1, 2), values[:, ::2], values[:0]):
+        before = picture.clone()
+        wanted = np.clip(np.floor(picture.double().numpy() + 0.5), 0, 255).astype(np.uint8)
+        assert np.array_equal(levels_of(picture).numpy(), wanted)
+        assert torch.equal(picture, before)
 
 
 def test_levels_of_8_bit_values_are_the_values(sample: tuple[Tensor, Tensor]) -> None:

@@ -1,3 +1,4 @@
+import math
 from dataclasses import replace
 
 import pytest
@@ -156,6 +157,10 @@ def test_a_summary_says_the_mean_or_the_shares(compared: Comparison, averaged: C
     said = summary(compared, Layer("largest weight"), places)
     assert said == "A 25.0%, B 75.0%"
     assert summary(compared, Layer("mixed colours"), torch.zeros(3, 2, 2)) == ""
+    unknown = torch.tensor([[1, math.nan], [3, math.nan]])
+    assert summary(compared, Layer("expected error"), unknown) == "mean 2"
+    for layer in (Layer("expected error"), Layer("largest weight")):
+        assert summary(compared, layer, torch.full((2, 2), math.nan)) == ""
     assert summary(compared, Layer("reference pixels"), torch.full((2, 2), 12345.0)) == (
         "mean 12,345"
     )

@@ -13,7 +13,7 @@ from ensir.errors import InputError
 from ensir.images import write_image
 from ensir.restorers.mprnet import SMALLER, MPRNet
 from ensir.restorers.nafnet import SMALL, NAFNet
-from ensir.restorers.weights import Weights, load_weights
+from ensir.restorers.weights import Weights, load_weights, pack, unpack
 from ensir.training import loop
 from ensir.training.loop import Plan, Training, held_out_psnr, restored, train
 from ensir.training.recipes import RECIPES
@@ -167,6 +167,17 @@ def test_the_state_of_another_plan_is_refused(folder: Path, tmp_path: Path) -> N
     ):
         with pytest.raises(InputError, match="begun by another plan"):
             train(other, folder, state, output)
+
+
+def test_a_state_of_before_there_were_weights_to_begin_with_is_gone_on_from(
+    folder: Path, tmp_path: Path
+) -> None:
+    state, output = tmp_path / "state", tmp_path / "out.safetensors"
+    train(Plan("denoising", "nafnet", steps=1), folder, state, output)
+    tensors, header = unpack(state, loop.STATE_FORMAT)
+    assert header["plan"].pop("begun") == 0
+    state.write_bytes(pack(tensors, {"format": loop.STATE_FORMAT, **header}))
+    assert train(Plan("denoising", "nafnet", steps=2), folder, state, output).about["steps"] == 2
 
 
 def test_weights_are_no_state_and_a_state_is_no_weights(folder: Path, tmp_path: Path) -> None:

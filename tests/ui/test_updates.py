@@ -9,7 +9,7 @@ import pytest
 from gradio.blocks import BlockFunction
 from gradio.state_holder import SessionState
 
-from ensir.ui.updates import SKIP, SparingBlocks, without_known
+from ensir.ui.updates import SKIP, SparingBlocks
 
 pytestmark = pytest.mark.filterwarnings("default")  # Gradio leaves event loops open
 NEW = [["b", "b"], ["c", "c"]]
@@ -60,25 +60,13 @@ def test_the_page_hears_what_gradio_would_say(predictions: object, is_made_anew:
     assert made == is_made_anew
 
 
-def test_what_a_component_is_already_is_not_said_again() -> None:
-    same = gr.update(choices=[("a", "a"), ("b", "b")], label="list", value="b")
-    sent, _, made = answered(SparingBlocks, (same, gr.skip(), gr.skip(), gr.skip()))
-    assert sent == ["b", SKIP, SKIP, None] and not made
-
-
-def test_what_was_said_before_is_known_and_what_was_there_before_it_is_not() -> None:
+def test_what_the_page_may_have_changed_itself_is_said_again() -> None:
     app, block_fn = app_of(SparingBlocks, lambda: None)
     state = SessionState(app)
-    (place, *_) = block_fn.outputs
-
-    def sent(**told: object) -> object:
-        return asyncio.run(
-            app.postprocess_data(block_fn, (gr.update(**told), SKIP, SKIP, SKIP), state)
-        )[0]
-
-    assert sent(choices=NEW)["choices"] == NEW
-    assert sent(choices=NEW) == SKIP
-    assert sent(choices=place.choices)["choices"] == [list(one) for one in place.choices]
+    for _ in range(2):
+        told = (gr.update(choices=NEW, visible=True), SKIP, SKIP, SKIP)
+        sent, *others = asyncio.run(app.postprocess_data(block_fn, told, state))
+        assert sent["choices"] == NEW and sent["visible"] and others == [SKIP, SKIP, None]
 
 
 def test_one_output_is_left_alone_too() -> None:
@@ -95,21 +83,3 @@ def test_too_few_values_are_said_as_gradio_says_it() -> None:
     app, block_fn = app_of(SparingBlocks, lambda: None)
     with pytest.raises(ValueError, match="didn't return enough output values"):
         asyncio.run(app.postprocess_data(block_fn, ("a", "b"), SessionState(app)))
-
-
-@pytest.mark.parametrize(
-    ("told", "left"),
-    [
-        ("b", "b"),
-        ({"any": "thing"}, {"any": "thing"}),
-        (gr.update(), SKIP),
-        (gr.update(visible=True), gr.update(visible=True)),  # not known: it was never said
-        (gr.update(value=None), None),
-        (gr.update(label="list"), SKIP),
-        (gr.update(label="other", value="b"), gr.update(label="other", value="b")),
-    ],
-    ids=str,
-)
-def test_what_is_left_of_an_update(told: object, left: object) -> None:
-    _, block_fn = app_of(SparingBlocks, lambda: None)
-    assert without_known(told, block_fn.outputs[0]) == left
