@@ -27,7 +27,7 @@ class Seen:
     candidates: Sequence[Tensor]
     truth: Tensor | None
     # As long as the same is wanted: what a reference set is known in seldom changes.
-    _alike: dict[Bins, BinStatistics] = field(default_factory=dict, init=False, repr=False)
+    _alike: list[BinStatistics] = field(default_factory=list, init=False, repr=False)
 
     def in_bins(self, bins: Bins, alike: Bins) -> tuple[BinStatistics, BinStatistics]:
         """The statistics in a table's bins, and in those that pictures are held together in.
@@ -35,7 +35,7 @@ class Seen:
         Of a large picture some rows are looked at; the first candidate stands in for a truth that
         is not known.
         """
-        known = list(self._alike.values()) if alike in self._alike else []
+        known = [one for one in self._alike if one.bins == alike]
         for wanted in sorted({bins, alike}, key=lambda one: one.width):
             # The finer gives the coarser, where its bins join.
             fine = next((one for one in known if wanted.width % one.bins.width == 0), None)
@@ -44,9 +44,7 @@ class Seen:
             elif fine.bins != wanted:
                 known.append(fine.coarser(wanted.width))
         found = {one.bins: one for one in known}
-        self._alike.clear()
-        if found[alike].nbytes <= MOST_KEPT_BYTES:
-            self._alike[alike] = found[alike]
+        self._alike[:] = [found[alike]] if found[alike].nbytes <= MOST_KEPT_BYTES else []
         return found[bins], found[alike]
 
     @cached_property

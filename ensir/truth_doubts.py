@@ -51,7 +51,7 @@ def doubt(
 
     Of a sum over so many pictures, with the least `floor` among them where it is known, and the
     usual `detail`. What lies as is usual among others of its kind (`is_usual`) is not called noisy
-    by its sums: it may be all texture.
+    or brighter by its sums: it may be all texture, or the candidates darken what is bright.
     """
     found = _found(fit, pictures, floor, detail, is_usual)
     return None if found is None else f"In {whose} the ground truth {found[0]}: {found[1]}"
@@ -71,7 +71,7 @@ def _found(
             f"hardly resembles the candidates (correlation {fit.alike:z.2f})",
             "it may be another picture's, or very noisy; pair the files anew",
         )
-    if abs(fit.brighter) > brighter:
+    if abs(fit.brighter) > brighter and not is_usual:
         return (
             f"is {'brighter' if fit.brighter > 0 else 'darker'} than the candidates nearly "
             "everywhere",
