@@ -50,8 +50,13 @@ class Shot:
 
 
 def opened(tab: str) -> Step:
-    """Opens a tab."""
-    return lambda page: page.get_by_role("tab", name=tab, exact=True).click()
+    """Opens a tab, and takes the mouse to where nothing answers it."""
+
+    def step(page: Page) -> None:
+        page.get_by_role("tab", name=tab, exact=True).click()
+        page.mouse.move(0, 0)
+
+    return step
 
 
 def walked_to_the_m_step(page: Page) -> None:
