@@ -21,7 +21,8 @@ from ensir.limits import DENSE_KEYS, LEVELS, MOST_REFERENCE_PIXELS, MOST_STATIST
 
 # Values of one candidate summed at once: some 60 MB of indices and float64 with 3 candidates.
 VALUES_AT_ONCE = 2**20
-SPARSE = 8  # sums that may be for each that is given: adding to those of few takes longer to sort
+# Of more possible keys for each that is given, sorting them takes less time than a sum for each.
+SPARSE = 8
 
 
 @dataclass(frozen=True, eq=False)
