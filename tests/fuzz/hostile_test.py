@@ -38,6 +38,7 @@ from ensir.decoding_worker import DecodingWorker
 from ensir.images import decode_with
 from ensir.ui import api
 from ensir.ui.fit_events import on_fit
+from tests.stopwatch import least_seconds
 uploads = Path(os.environ["GRADIO_TEMP_DIR"])
 
 def by_command(path):
@@ -74,11 +75,11 @@ def by_app(path):
 
 def measured(read, path):
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    began = time.process_time()
-    said = read(path)
+    said = []
+    seconds = least_seconds(lambda: said.append(read(path)), float(sys.argv[2]), time.process_time)
     return {
-        "said": said,
-        "seconds": time.process_time() - began,
+        "said": said[-1],
+        "seconds": seconds,
         "bytes": 1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before),
     }
 
@@ -217,7 +218,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], d
     for name, (made, _) in HOSTILE.items():
         (folder / "hostile" / name).write_bytes(made())
     ran = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", PROGRAM, str(folder)],
+        [sys.executable, "-W", "ignore", "-c", PROGRAM, str(folder), str(MOST_SECONDS)],
         capture_output=True,
         text=True,
         cwd=ROOT,
