@@ -16,6 +16,7 @@ from ensir.bin_sets import (
     levels_in,
     occurring,
     pixels_of,
+    shares_in_one_bin,
     sortable_by,
     thumbnails,
 )
@@ -235,6 +236,25 @@ def test_without_a_truth_errors_are_not_known_but_expected(compared: Comparison)
     for sort_by in ("error", "share of the error"):
         with pytest.raises(InputError, match="errors need a ground truth"):
             bin_sets(unknown, 0, sort_by)
+
+
+@pytest.mark.usefixtures("way")
+def test_what_bin_sets_of_one_bin_hold_and_bring_is_what_numpy_finds(compared: Comparison) -> None:
+    finer = fuse_again(compared, reference=REFERENCE, bin_width=16, method="em")
+    bins = CANDIDATES.numpy() // 16
+    same = (bins == bins[:1]).all(0)
+    truth = GROUND_TRUTH.numpy().astype(np.float64)
+    of_average = (CANDIDATES.numpy().astype(np.float64).mean(0) - truth) ** 2
+    gain = of_average - (finer.fusion.image.double().numpy() - truth) ** 2
+    brought = gain[same].sum() / gain.sum()
+    assert 0.1 < same.mean() < 0.9 and 0.1 < brought < 0.9
+    # The average is a float32 picture there: its rounding is a millionth of a level and more.
+    assert shares_in_one_bin(finer) == pytest.approx((same.mean(), brought), rel=1e-4)
+    unknown = fuse_again(compare(ABC), reference=REFERENCE, bin_width=16, method="em")
+    with pytest.raises(InputError, match="errors need a ground truth"):
+        shares_in_one_bin(unknown)
+    with pytest.raises(InputError, match="the candidates are averaged"):
+        shares_in_one_bin(compare(ABC))
 
 
 def test_a_table_that_says_no_counts_and_errors_is_listed_too(compared: Comparison) -> None:

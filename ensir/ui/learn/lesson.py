@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 
+from ensir.bin_sets import shares_in_one_bin
 from ensir.comparison import AVERAGE, FUSED, TRUTH, Comparison, scores
-from ensir.ensemble.levels import levels_of
 from ensir.ensemble.lookup_table import LookupTable, Origin
 from ensir.inspection import inspect_pixel, most_disputed_pixel, origin_words
 from ensir.palettes import candidate_colours
@@ -30,7 +30,7 @@ def lesson(comparison: Comparison) -> Value:
     last = table.weights[GREEN, table.rows_of(torch.tensor(bin_set.number))]
     said = {name: decibel for name, decibel, *_ in scores(comparison)}
     gains = {name: gain for name, _, gain, _ in scores(comparison)}
-    values, gained = _shares_in_one_bin(comparison, table)
+    values, gained = shares_in_one_bin(comparison)
     return {
         "names": names,
         "colours": candidate_colours(len(names)),
@@ -78,17 +78,3 @@ def _cells(table: LookupTable) -> list[Value]:
         }
         for place, row in enumerate(rows.tolist())
     ]
-
-
-def _shares_in_one_bin(comparison: Comparison, table: LookupTable) -> tuple[float, float]:
-    """The share of the picture's values whose candidates share a bin, and what it brings.
-
-    That is its share of the squared error that the average makes and the fused picture does not.
-    """
-    assert comparison.truth is not None
-    levels = torch.stack([levels_of(one) for one in comparison.candidates.values()])
-    bins = table.bins.bins_of(table.bins.index(levels))
-    same = (bins == bins[..., :1]).all(-1)
-    truth = comparison.truth.double()
-    gain = (comparison.averaged.image - truth) ** 2 - (comparison.fusion.image - truth) ** 2
-    return float(same.double().mean()), float(gain[same].sum() / gain.sum())
