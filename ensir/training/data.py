@@ -6,7 +6,7 @@ what an undisturbed run would have seen.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +22,7 @@ Degrade = Callable[[Tensor, np.random.Generator], Tensor]  # uint8 (3, H, W) to 
 
 HELD_OUT_EVERY = 8  # of 400 photographs 50, among them all that the sample tables are fitted to
 WHITE = 255
+WHOLE = 8  # the sides that each of our networks takes are multiples of this
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,21 @@ class Crops:
     side: int  # pixels of the clean crop
     count: int  # in a batch
     margin: int = 0  # pixels around it that are degraded too: what a blur looks at
+
+    @property
+    def wide(self) -> int:
+        """Pixels a side, with the margin."""
+        return self.side + 2 * self.margin
+
+    def require_room(self, photos: Mapping[str, Tensor]) -> None:
+        """Raises InputError where a photograph is smaller than a crop with its margin."""
+        for name, photo in photos.items():
+            height, width = photo.shape[1:]
+            if min(height, width) < self.wide:
+                raise InputError(
+                    f"photographs to train on have {self.wide} pixels or more a side, got {name} "
+                    f"of {width} × {height}: leave the small ones out"
+                )
 
 
 def held_out(names: Sequence[str]) -> list[str]:
@@ -65,21 +81,15 @@ def batch(
 ) -> tuple[Tensor, Tensor]:
     """Degraded and clean crops of a step, turned and mirrored at random.
 
-    Both (count, 3, side, side) float32 in [0, 1], a function of the seed and the step.
-
-    Raises InputError where a photograph is smaller than a crop with its margin.
+    Both (count, 3, side, side) float32 in [0, 1], a function of the seed and the step. The
+    photographs have room for them.
     """
     random = np.random.default_rng([seed, step])
-    wide = crops.side + 2 * crops.margin
+    wide = crops.wide
     pairs = []
     for _ in range(crops.count):
         photo = photos[int(random.integers(len(photos)))]
         height, width = photo.shape[1:]
-        if min(height, width) < wide:
-            raise InputError(
-                f"photographs to train on have {wide} pixels or more a side, got {width} × "
-                f"{height}: leave the small ones out"
-            )
         top, left = random.integers(height - wide + 1), random.integers(width - wide + 1)
         crop = photo[:, top : top + wide, left : left + wide]
         crop = torch.rot90(crop, int(random.integers(4)), (1, 2))
@@ -96,11 +106,11 @@ def batch(
 
 
 def middle(photo: Tensor, side: int) -> Tensor:
-    """The square in the middle, or as much of it as there is: (3, H, W) -> (3, <= side, <= side).
+    """The square in the middle, or as much of it as there is, in multiples of WHOLE pixels a side.
 
-    >>> middle(torch.arange(5).expand(3, 5, 5), 3)[0, 0]
-    tensor([1, 2, 3])
+    >>> middle(torch.arange(18).expand(3, 12, 18), 16)[0].shape
+    torch.Size([8, 16])
     """
-    height, width = photo.shape[1:]
-    top, left = max(0, height - side) // 2, max(0, width - side) // 2
-    return photo[:, top : top + side, left : left + side].contiguous()
+    height, width = (min(side, there) // WHOLE * WHOLE for there in photo.shape[1:])
+    top, left = (photo.shape[1] - height) // 2, (photo.shape[2] - width) // 2
+    return photo[:, top : top + height, left : left + width].contiguous()

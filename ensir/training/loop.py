@@ -22,11 +22,11 @@ from torch import Tensor, nn
 
 from ensir.ensemble.levels import levels_of
 from ensir.errors import InputError
-from ensir.files import shown_name, write_whole
+from ensir.files import digest, shown_name, write_whole
 from ensir.metrics import psnr
 from ensir.progress import OnProgress
 from ensir.restorers.architectures import ARCHITECTURES
-from ensir.restorers.weights import Weights, pack, unpack, write_weights
+from ensir.restorers.weights import Weights, pack, unpack, weights_bytes, write_weights
 from ensir.training.data import WHITE, Degrade, batch, middle, read_photos
 from ensir.training.losses import restoration_loss
 from ensir.training.recipes import RECIPES, Recipe
@@ -109,10 +109,12 @@ class Training:
         self.device, self.half = device, half
         architecture = ARCHITECTURES[plan.architecture]
         begun, self.seconds, self.settings = 0, 0.0, architecture.small
+        self.begun_with: str | None = None  # a digest of the weights
         if weights is not None:
             _require_fit(plan, weights)
             begun, self.seconds = weights.about["steps"], weights.about["seconds"]
             self.settings = weights.settings
+            self.begun_with = digest(weights_bytes(weights))
         self.plan = replace(plan, begun=begun)
         self.step = self.plan.begun
         with torch.random.fork_rng(devices=[]):  # the caller's random numbers stay
@@ -169,6 +171,7 @@ class Training:
         header = {
             "format": STATE_FORMAT,
             "plan": asdict(self.plan),
+            "begun_with": self.begun_with,
             "settings": repr(self.settings),
             "step": self.step,
             "seconds": self.seconds,
@@ -179,12 +182,15 @@ class Training:
         """Goes on from a saved state.
 
         Its plan must be this one but for the steps: with more of them it goes on, from where it
-        is, on the rates of the longer run. Raises InputError for another plan or another file.
+        is, on the rates of the longer run. Raises InputError for another plan, for one begun with
+        other weights, and for another file.
         """
         tensors, header = unpack(path, STATE_FORMAT)
-        # States of before have none: they began with no weights.
-        same = {"begun": 0, **header["plan"], "steps": self.plan.steps} == asdict(self.plan)
-        if not same or header["settings"] != repr(self.settings):
+        # States of before say less: they began with no weights, or do not say with which.
+        plan = {"begun": 0, **header["plan"], "steps": self.plan.steps}
+        begun_with = header.get("begun_with", self.begun_with)
+        found = plan, begun_with, header["settings"]
+        if found != (asdict(self.plan), self.begun_with, repr(self.settings)):
             raise InputError(
                 f"{shown_name(path)} was begun by another plan or network: go on with the same "
                 "task, architecture, seed and weights, or choose another state"
@@ -247,6 +253,7 @@ def train(
     recipe = RECIPES[plan.task]
     training = Training(plan, torch.device(device), half, weights)
     photos, kept = read_photos(folder)
+    recipe.crops.require_room({**photos, **kept})
     learned_from = list(photos.values())
     if state.exists():
         training.resume(state)

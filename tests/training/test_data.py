@@ -93,5 +93,6 @@ def test_the_margin_is_degraded_and_cut_off() -> None:
 
 
 def test_a_photo_smaller_than_a_crop_is_refused() -> None:
-    with pytest.raises(InputError, match="48 pixels or more a side, got 52 × 40"):
-        batch(PHOTOS[:1], unchanged, Crops(side=32, count=1, margin=8), seed=0, step=0)
+    crops = Crops(side=32, count=1, margin=8)
+    with pytest.raises(InputError, match=r"48 pixels or more a side, got b\.png of 52 × 40"):
+        crops.require_room({"a.png": photo(1, 48, 48), "b.png": photo(1)})

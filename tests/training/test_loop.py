@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ensir.errors import InputError
 from ensir.images import write_image
+from ensir.restorers.architectures import ARCHITECTURES
 from ensir.restorers.mprnet import SMALLER, MPRNet
 from ensir.restorers.nafnet import SMALL, NAFNet
 from ensir.restorers.weights import Weights, load_weights, pack, unpack
@@ -65,6 +66,56 @@ def test_a_killed_run_that_is_resumed_ends_with_the_weights_of_an_undisturbed_on
     assert all(torch.equal(it, resumed.tensors[name]) for name, it in whole.tensors.items())
     one, other = load_weights(tmp_path / "whole.safetensors"), resumed
     assert all(torch.equal(it, other.tensors[n].half().float()) for n, it in one.tensors.items())
+
+
+def test_a_run_that_breaks_off_leaves_a_state_and_weights_of_the_last_step(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "SAVE_EVERY", 0)
+    monkeypatch.setattr(loop, "CHECK_EVERY", 0)
+    plan = Plan("denoising", "nafnet", steps=5, seed=3, warm_up=2)
+
+    def break_off(done: int, total: int) -> None:
+        if done == 3:
+            raise KeyboardInterrupt
+
+    state, output = tmp_path / "state", tmp_path / "out.safetensors"
+    with pytest.raises(KeyboardInterrupt):
+        train(plan, folder, state, output, on_progress=break_off)
+    assert unpack(state, loop.STATE_FORMAT)[1]["step"] == 2
+    assert load_weights(output).about["steps"] == 2
+    resumed = train(plan, folder, state, output)
+    whole = train(plan, folder, tmp_path / "whole", tmp_path / "whole.safetensors")
+    assert all(torch.equal(it, resumed.tensors[name]) for name, it in whole.tensors.items())
+
+
+@pytest.mark.parametrize(
+    ("task", "height", "width"), [("denoising", 65, 100), ("super-resolution", 99, 130)]
+)
+def test_photos_with_hardly_room_for_a_crop_are_trained_on(
+    task: str, height: int, width: int, tmp_path: Path
+) -> None:
+    for seed in range(2):
+        write_image(tmp_path / f"{seed}.png", smooth_photo(seed, height, width))
+    for architecture in ARCHITECTURES:
+        output = tmp_path / f"{architecture}.safetensors"
+        plan = Plan(task, architecture, steps=1)
+        assert train(plan, tmp_path, tmp_path / architecture, output).about["steps"] == 1
+
+
+def test_photos_without_room_are_refused_before_the_first_step(tmp_path: Path) -> None:
+    for seed in range(9):
+        write_image(tmp_path / f"{seed}.png", smooth_photo(seed, 60 if seed == 8 else 70))
+    steps: list[int] = []
+    with pytest.raises(InputError, match=r"64 pixels or more a side, got 8\.png of 80 × 60"):
+        train(
+            Plan("denoising", "nafnet", steps=1),
+            tmp_path,
+            tmp_path / "state",
+            tmp_path / "out.safetensors",
+            on_progress=lambda done, total: steps.append(done),
+        )
+    assert not steps
 
 
 def test_another_seed_gives_other_weights(folder: Path, tmp_path: Path) -> None:
@@ -131,8 +182,10 @@ def test_weights_are_gone_on_with_where_no_state_was_kept(folder: Path, tmp_path
     assert trained("killed", minutes=0).about["steps"] == 2
     resumed = trained("killed")
     assert all(torch.equal(it, resumed.tensors[name]) for name, it in whole.tensors.items())
-    with pytest.raises(InputError, match="begun by another plan or network"):
-        train(plan, folder, tmp_path / "killed", tmp_path / "o.safetensors")
+    others = {name: it + 1 for name, it in begun.tensors.items()}
+    for weights in (None, replace(begun, tensors=others)):
+        with pytest.raises(InputError, match="begun by another plan or network"):
+            train(plan, folder, tmp_path / "killed", tmp_path / "o.safetensors", weights=weights)
 
 
 @pytest.mark.parametrize(
