@@ -41,16 +41,16 @@ def gather_reference_set(
     of another version, all is summed anew. It stays for the caller to delete, who knows when it is
     not needed any more. Raises InputError where it is of other pictures or bins.
     """
-    kept = unfinished
-    total = None if kept is None else _resumed(kept, reference_set, bin_width)
+    # Before any is read: what changes meanwhile is another set, whose sums these are not.
+    mark = "" if unfinished is None else _mark(reference_set, bin_width)
+    total = None if unfinished is None else _resumed(unfinished, mark, reference_set)
     begun, saved = 0 if total is None else total.pictures, time.monotonic()
     parts = _parts(reference_set, bin_width, device, on_progress, cancelled, begun)
     with closing(parts):
         for part in parts:
             total = part if total is None else total + part
-            if kept is not None and time.monotonic() - saved >= SAVE_EVERY:
-                mark = (_mark(reference_set, bin_width),)
-                write_statistics(replace(total, reference_sets=mark), kept)
+            if unfinished is not None and time.monotonic() - saved >= SAVE_EVERY:
+                write_statistics(replace(total, reference_sets=(mark,)), unfinished)
                 saved = time.monotonic()
     if total is None:
         raise InputError("a reference set needs at least one picture, got none: add one")
@@ -123,7 +123,7 @@ def _parts(
                 on_progress(done, len(reference_set))
 
 
-def _resumed(path: Path, reference_set: ReferenceSet, bin_width: int) -> ReferenceStatistics | None:
+def _resumed(path: Path, mark: str, reference_set: ReferenceSet) -> ReferenceStatistics | None:
     """The sums of the first pictures, as far as an earlier run came and can be read."""
     if not path.exists():
         return None
@@ -133,7 +133,6 @@ def _resumed(path: Path, reference_set: ReferenceSet, bin_width: int) -> Referen
         if not path.is_file():
             raise
         return None  # the pictures are still there: a damaged file costs time, and nothing else
-    mark = _mark(reference_set, bin_width)
     if found.reference_sets != (mark,) or found.pictures > len(reference_set):
         raise InputError(
             f"{shown_name(path)} was left by an unfinished fit to other pictures or bins: delete "

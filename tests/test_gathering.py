@@ -1,9 +1,3 @@
-import os
-import random
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -20,21 +14,6 @@ from tests.conftest import make_pictures
 
 NAMES = ("A", "B", "C")
 PICTURES = 12
-KILLS = 3  # each start takes seconds; benchmarks/scale.py kills twenty times
-# Writes after every picture, and says so when all is summed.
-FIT = """
-import sys
-from pathlib import Path
-from ensir import gathering
-from ensir.reference_set import ReferenceSet
-from ensir.statistics_files import write_statistics
-
-gathering.SAVE_EVERY = 0
-folder, unfinished, output = map(Path, sys.argv[1:])
-print("begun", flush=True)
-sums = gathering.gather_reference_set(ReferenceSet(folder, list("ABC")), 16, unfinished=unfinished)
-write_statistics(sums, output)
-"""
 
 
 def make_folder(folder: Path, pictures: int = PICTURES) -> ReferenceSet:
@@ -71,22 +50,6 @@ def test_a_gathering_stopped_after_any_picture_is_gone_on_from_to_the_same_bits(
     assert statistics_bytes(whole) == statistics_bytes(gather_reference_set(reference_set, 16))
 
 
-def test_a_gathering_killed_at_random_moments_ends_with_the_same_bits(
-    reference_set: ReferenceSet, tmp_path: Path
-) -> None:
-    unfinished, output = tmp_path / "sums.safetensors", tmp_path / "all.safetensors"
-    command = [sys.executable, "-c", FIT, str(reference_set.folder), str(unfinished), str(output)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    moments = random.Random(5)
-    for _ in range(KILLS):
-        with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE) as fit:
-            assert fit.stdout is not None and fit.stdout.readline() == b"begun\n"
-            time.sleep(moments.uniform(0, 0.3))
-            fit.send_signal(signal.SIGKILL)
-    subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL)
-    assert output.read_bytes() == statistics_bytes(gather_reference_set(reference_set, 16))
-
-
 def test_sums_of_other_pictures_or_bins_are_refused_and_stay(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -104,6 +67,30 @@ def test_sums_of_other_pictures_or_bins_are_refused_and_stay(
     with pytest.raises(InputError, match="to other pictures or bins"):
         gather_reference_set(ReferenceSet(folder, NAMES), 16, unfinished=unfinished)
     assert unfinished.read_bytes() == kept
+
+
+def test_a_picture_that_changes_after_it_was_summed_is_found_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gathering, "SAVE_EVERY", 0)
+    folder = tmp_path / "set"
+    folder.mkdir()
+    reference_set = make_folder(folder, 3)
+    unfinished = tmp_path / "sums.safetensors"
+    done_so_far = []
+
+    def change_the_first(done: int, total: int) -> None:
+        done_so_far.append(done)
+        if done == 1:
+            _, changed = make_pictures(99, members=1, height=60, width=80)
+            write_image(folder / "A" / "00.png", changed)
+
+    with pytest.raises(Cancelled):
+        gather_reference_set(
+            reference_set, 16, "cpu", change_the_first, lambda: len(done_so_far) == 2, unfinished
+        )
+    with pytest.raises(InputError, match="to other pictures or bins"):
+        gather_reference_set(ReferenceSet(folder, NAMES), 16, unfinished=unfinished)
 
 
 def test_pictures_kept_apart_add_up_to_the_whole(reference_set: ReferenceSet) -> None:
