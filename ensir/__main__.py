@@ -339,17 +339,18 @@ COMMANDS: dict[str, Command] = {
         ),
     ),
     "models": Command(
-        "list the models, or add one from a file or a known link",
+        "list the models, or add one from a file or a link",
         commands.models,
         (
             argument("action", nargs="?", choices=["list", "add", "get"], default="list"),
             argument(
                 "what",
                 nargs="?",
-                metavar="FILE|NAME",
-                help="a checkpoint to add, or a model whose file is fetched",
+                metavar="FILE|LINK|NAME",
+                help="a checkpoint to add, or the link of one to get, or a model's name",
             ),
             argument("--task", help="what the added one was trained for, if its file cannot say"),
+            argument("--sha256", metavar="HASH", help="of the file behind the link"),
         ),
     ),
     "train": Command(

@@ -309,22 +309,20 @@ def restore(given: Namespace, on_progress: OnProgress) -> Answer:
 
 
 def models(given: Namespace, on_progress: OnProgress) -> Answer:
-    """Says which restorers there are and could be, or adds one from a file or a known link."""
+    """Says which restorers there are and could be, or adds one from a file or a pinned link."""
     if given.action != "list" and given.what is None:
-        wanted = {"add": "a file of weights", "get": "the name of a model"}[given.action]
+        wanted = {"add": "a file of weights", "get": "a link, or a model's name"}[given.action]
         raise InputError(f"`ensir models {given.action}` takes {wanted}: name it")
-    if given.action == "get":
+    if given.action != "list":
         from ensir.restorers import find_restorers
-        from ensir.restorers.bring_weights import get_weights
+        from ensir.restorers.bring_weights import add_weights, get_weights
 
-        output = get_weights(given.what, on_progress)
-        find_restorers()
-        return Answer({"weights": output})
-    if given.action == "add":
-        from ensir.restorers import find_restorers
-        from ensir.restorers.bring_weights import add_weights
-
-        output, added = add_weights(Path(given.what), given.task)
+        if given.action == "add":
+            output, added = add_weights(Path(given.what), given.task)
+        else:
+            output, added = get_weights(
+                given.what, on_progress, sha256=given.sha256, task=given.task
+            )
         find_restorers()
         columns = ("name", "task", "licence", "parameters")
         return Answer({"weights": output, **{key: getattr(added, key) for key in columns}})

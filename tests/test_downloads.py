@@ -18,9 +18,10 @@ CUT = 300_000  # where a server that cuts off stops
 
 
 class Server(ThreadingHTTPServer):
-    """Serves CONTENT: at /whole always from the start, at /cut not to its end, at /gone not."""
+    """Serves its content: at /whole always whole, below /cut not to its end, at /gone not."""
 
     daemon_threads = True
+    content = CONTENT
     ranges: list[str | None]
 
 
@@ -34,15 +35,16 @@ class Handler(BaseHTTPRequestHandler):
             self.send_error(404)
             return
         start = int(asked.removeprefix("bytes=")[:-1]) if asked and self.path != "/whole" else 0
-        if start >= len(CONTENT):
+        content = self.server.content
+        if start >= len(content):
             self.send_error(416)
             return
         self.send_response(206 if start else 200)
-        self.send_header("Content-Length", str(len(CONTENT) - start))
+        self.send_header("Content-Length", str(len(content) - start))
         if start:
-            self.send_header("Content-Range", f"bytes {start}-{len(CONTENT) - 1}/{len(CONTENT)}")
+            self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
         self.end_headers()
-        self.wfile.write(CONTENT[start : CUT if self.path == "/cut" else None])
+        self.wfile.write(content[start : CUT if self.path.startswith("/cut") else None])
 
     def log_message(self, format: str, *arguments: object) -> None:
         """Says nothing."""

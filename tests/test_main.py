@@ -29,7 +29,6 @@ from ensir.files import digest
 from ensir.images import read_image, read_picture, write_image
 from ensir.restorers import RESTORERS, bring_weights, find_restorers, weights_folder
 from ensir.restorers.mprnet import DERAINING, MPRNet
-from ensir.restorers.registry import entry_of
 from ensir.restorers.self_ensemble import SelfEnsemble
 from ensir.restorers.weights import load_weights
 from ensir.settings import Settings
@@ -813,22 +812,20 @@ def test_train_refuses_what_it_cannot_do(folder: Path, refused: Refused, tmp_pat
     assert "two photographs or more" in refused("train", "denoising", "nafnet", *photos)
 
 
-def test_models_gets_a_file_whose_hash_is_known(
+def test_models_gets_a_file_by_its_link_and_hash(
     ask: Ask, refused: Refused, weights: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    assert "takes the name of a model" in refused("models", "get")
-    assert "no published network 'magic'" in refused("models", "get", "magic")
-    assert "no file with a known hash" in refused("models", "get", "mprnet deraining")
+    assert "takes a link, or a model's name" in refused("models", "get")
+    assert "say it by --sha256" in refused("models", "get", "https://there/model_deraining.pth")
     deraining_checkpoint(tmp_path / "there.pth", zipped=True)
     content = (tmp_path / "there.pth").read_bytes()
-    pinned = replace(entry_of("model_deraining"), sha256=digest(content), link="https://there")
-    monkeypatch.setattr(bring_weights, "ENTRIES", [pinned])
     monkeypatch.setattr(
         bring_weights, "download", lambda link, output, sha256, watch: output.write_bytes(content)
     )
-    said = ask("models", "get", "MPRNet deraining")
-    assert said["weights"] == str(weights / "model_deraining.pth")
-    assert "MPRNet deraining" in RESTORERS
+    link = "https://there/model_deraining.pth"
+    said = ask("models", "get", link, "--sha256", digest(content))
+    assert said["weights"] == str(weights / "model_deraining.safetensors")
+    assert said["name"] == "MPRNet deraining" and "MPRNet deraining" in RESTORERS
 
 
 def test_reference_keeps_pictures_apart_and_says_what_each_does(

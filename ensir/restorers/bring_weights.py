@@ -1,10 +1,12 @@
-"""Brings weights into the weights folder: from a file of the user, or from a known link."""
+"""Brings weights into the weights folder: from a file of the user, or from a pinned link."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict
 from importlib.util import find_spec
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from urllib.parse import unquote, urlsplit
 
 from ensir.checkpoints import read_checkpoint
 from ensir.downloads import download
@@ -21,9 +23,13 @@ from ensir.restorers.weights_folder import (
     OWN,
     RELEASED,
     found_networks,
+    names_a_restorer,
     restorer_of,
     weights_folder,
 )
+
+FETCHED = "fetched"  # the folder in the weights folder for what was not looked at yet
+ENDINGS = (OWN, RELEASED, ".pt", ".ckpt")
 
 
 def add_weights(path: Path, task: str | None = None) -> tuple[Path, NetworkRestorer]:
@@ -32,8 +38,8 @@ def add_weights(path: Path, task: str | None = None) -> tuple[Path, NetworkResto
     The file is a checkpoint of a published network or of a small one of ours. Its task is told by
     its network and its name; `task` says it where they do not. The header keeps the file's SHA-256.
 
-    Raises InputError for files of other networks, for a task that the network has not, and where
-    a file of that name is there with other weights.
+    Raises InputError for files of other networks, for a task that the network has not, for names
+    that cannot be listed, and where a file of that name is there with other weights.
     """
     stored = restorer_of(path) if path.suffix == OWN else None
     if stored is not None:
@@ -52,11 +58,45 @@ def add_weights(path: Path, task: str | None = None) -> tuple[Path, NetworkResto
     return output, next(one for one, found, _ in found_networks() if found == output)
 
 
-def get_weights(name: str, on_progress: OnProgress) -> Path:
-    """Fetches the file of a published network into the weights folder; what was cut off goes on.
+def get_weights(
+    wanted: str,
+    on_progress: OnProgress,
+    *,
+    sha256: str | None = None,
+    task: str | None = None,
+) -> tuple[Path, NetworkRestorer]:
+    """Fetches a file and adds it, as `add_weights` does; what was cut off goes on the next time.
 
-    Raises InputError for an unknown name, and for one whose file has no known link and hash.
+    What is wanted is a link, whose file has this SHA-256, or the name of a published network.
+
+    Raises InputError for an unknown name, for one whose file has no known link and hash, for a link
+    without a hash, and as `download` and `add_weights` do.
     """
+    if "://" in wanted:
+        link, file = wanted, PurePosixPath(unquote(urlsplit(wanted).path)).name
+        if not names_a_restorer(file) or not file.endswith(ENDINGS):
+            raise InputError(
+                f"the link leads to {file[:80]!r}, wanted a file that ends in "
+                f"{', '.join(ENDINGS)}: choose the link of a checkpoint"
+            )
+        if sha256 is None or not re.fullmatch("[0-9a-fA-F]{64}", sha256):
+            raise InputError(
+                "a link is fetched with the SHA-256 of its file, 64 hexadecimal digits, got "
+                f"{sha256 or 'none'!r:.80}: say it by --sha256"
+            )
+    else:
+        link, file, sha256 = _known(wanted)
+    output = weights_folder() / FETCHED / file
+    output.parent.mkdir(parents=True, exist_ok=True)
+    download(link, output, sha256.lower(), on_progress)
+    try:
+        return add_weights(output, task)
+    finally:
+        output.unlink()
+
+
+def _known(name: str) -> tuple[str, str, str]:
+    """Link, file and SHA-256 of a published network."""
     wanted = name.lower()
     entry = next((it for it in ENTRIES if wanted in (it.name.lower(), it.file.lower())), None)
     if entry is None:
@@ -67,11 +107,7 @@ def get_weights(name: str, on_progress: OnProgress) -> Path:
             f"{entry.name} has no file with a known hash to fetch: get {entry.file}{RELEASED} from "
             f"{entry.source} and `ensir models add` it"
         )
-    folder = weights_folder()
-    folder.mkdir(parents=True, exist_ok=True)
-    output = folder / (entry.file + RELEASED)
-    download(entry.link, output, entry.sha256, on_progress)
-    return output
+    return entry.link, entry.file + RELEASED, entry.sha256
 
 
 def _converted(path: Path, task: str | None) -> bytes:
@@ -110,6 +146,15 @@ def _converted(path: Path, task: str | None) -> bytes:
             "settings": asdict(settings),
             "name": entry.name if entry else f"{TITLES[architecture]} {task}, {path.stem}",
         }
+    for what, said, way in (
+        ("task", task, "say another by --task"),
+        ("name", str(header["name"]), "rename the file"),
+    ):
+        if not names_a_restorer(said):
+            raise InputError(
+                f"{name} would be listed with the {what} {said!r:.100}, wanted 1 to 80 printable "
+                f"characters without slashes: {way}"
+            )
     # Weights that the network uses in several places share memory, which the format refuses.
     apart = {key: tensor.clone() for key, tensor in tensors.items()}
     return pack(apart, {**header, "task": task, "sha256": checkpoint.sha256})

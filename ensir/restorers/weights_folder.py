@@ -35,6 +35,7 @@ SHIPPED = ROOT / "assets" / "weights"
 FOLDER_VARIABLE = "ENSIR_WEIGHTS"
 OWN, RELEASED = ".safetensors", ".pth"
 OWN_LICENCE = "code MIT, weights for research (photographs of BSDS500)"
+OTHER_LICENCE = "its authors': see where it comes from"
 ENLARGED = {"super-resolution": 4}  # how many times, by task; all others keep the size
 SCALES = (1, 2, 3, 4, 8)
 FOREIGN_FORMAT = "ensir weights for spandrel 1"
@@ -56,7 +57,7 @@ class StoredNetwork:
 
     def __call__(self) -> nn.Module:
         """The network, on the CPU. Raises InputError when the file is not what it should be."""
-        if self.entry is None or self.path.suffix == OWN:
+        if self.entry is None:
             return load_weights(self.path).network()
         entry = self.entry
         tensors = read_checkpoint(self.path).tensors
@@ -189,7 +190,7 @@ def restorer_of(path: Path, besides: str = "") -> NetworkRestorer | None:
     name = f"{'small ' * small}{TITLES[architecture]} {task}"
     if is_name(header.get("name")):
         name = header["name"]
-    if not _names_a_folder(name):
+    if not names_a_restorer(name):
         return None
     entry = _entry_with(architecture, said)
     if entry is not None:
@@ -199,7 +200,7 @@ def restorer_of(path: Path, besides: str = "") -> NetworkRestorer | None:
     return NetworkRestorer(
         name=name + besides,
         task=task,
-        licence=OWN_LICENCE,
+        licence=OWN_LICENCE if path.parent == SHIPPED else OTHER_LICENCE,
         parameters=header["parameters"],
         seconds_per_megapixel=seconds * scale**2,
         network=network,
@@ -213,12 +214,12 @@ def _of_spandrel(
 ) -> NetworkRestorer | None:
     """The restorer of weights that spandrel makes a network of."""
     name, scale = str(header.get("name")), header.get("scale")
-    if not is_name(name) or not _names_a_folder(name) or scale not in SCALES:
+    if not names_a_restorer(name) or scale not in SCALES:
         return None
     return NetworkRestorer(
         name=name + besides,
         task=header["task"],
-        licence="its authors': see where it comes from",
+        licence=OTHER_LICENCE,
         parameters=header["parameters"],
         seconds_per_megapixel=UNKNOWN_SECONDS,
         network=PretrainedFile(path, changed),
@@ -228,9 +229,9 @@ def _of_spandrel(
     )
 
 
-def _names_a_folder(name: str) -> bool:
-    """Whether a folder can be called like a restorer: the command line writes into such."""
-    return Path(name).name == name and name != ".." and "\\" not in name
+def names_a_restorer(name: str) -> bool:
+    """Whether it can be shown whole, and a folder called so: the command line writes into such."""
+    return is_name(name) and Path(name).name == name and name != ".." and "\\" not in name
 
 
 def _of_entry(entry: Entry, network: StoredNetwork, name: str, task: str) -> NetworkRestorer:

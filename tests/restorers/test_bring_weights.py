@@ -15,6 +15,7 @@ import torch
 from ensir.__main__ import main
 from ensir.checkpoints import read_checkpoint
 from ensir.errors import InputError
+from ensir.files import digest
 from ensir.images import encode_png
 from ensir.limits import MOST_CHECKPOINT_BYTES
 from ensir.restorers import bring_weights as module
@@ -50,7 +51,7 @@ from tests.test_checkpoints import (
     zip_of,
     zip_with,
 )
-from tests.test_downloads import CONTENT, CUT, SHA256, Server, server
+from tests.test_downloads import CUT, Server, server
 
 assert folder and server  # the fixtures
 
@@ -127,25 +128,93 @@ def test_a_known_hash_is_demanded(
     assert not list(folder.iterdir())
 
 
-def test_a_file_is_fetched_from_its_link_and_what_was_cut_off_goes_on(
-    folder: Path, server: Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def get(path: str, sha256: str = SHA256) -> Path:
-        link = f"http://127.0.0.1:{server.server_port}/{path}"
-        pinned = replace(ENTRIES[2], sha256=sha256, link=link)
-        monkeypatch.setattr(module, "ENTRIES", [pinned])
-        return get_weights("mprnet DERAINING", lambda done, total: None)
+@pytest.fixture
+def offered(server: Server, tmp_path: Path) -> Callable[[str], str]:
+    """The links of a server that offers MPRNet's checkpoint for rain."""
+    path = save(tmp_path / "there.pth", deraining().state_dict())
+    server.content = path.read_bytes()
+    return lambda path: f"http://127.0.0.1:{server.server_port}/{path}"
 
+
+def unwatched(done: int, total: int) -> None:
+    """Progress that nobody looks at."""
+
+
+def test_a_link_with_its_hash_is_fetched_and_added_and_what_was_cut_off_goes_on(
+    folder: Path, server: Server, offered: Callable[[str], str]
+) -> None:
+    sha256 = digest(server.content)
     with pytest.raises(InputError, match=r"model_deraining\.pth could not be fetched whole"):
-        get("cut")
+        get_weights(offered("cut/model_deraining.pth"), unwatched, sha256=sha256)
     assert network_restorers() == {}  # half a file is none
-    assert get("file") == folder / "model_deraining.pth"
-    assert (folder / "model_deraining.pth").read_bytes() == CONTENT
+    link = offered("a/model_deraining.pth?raw=1")
+    output, restorer = get_weights(link, unwatched, sha256=sha256.upper())
     assert server.ranges == [None, f"bytes={CUT}-"]
+    assert output == folder / "model_deraining.safetensors"
+    assert restorer.name == "MPRNet deraining"
+    header = header_of(output)
+    assert header is not None and header["sha256"] == sha256
+    assert [path.name for path in folder.rglob("*") if path.is_file()] == [output.name]
+
+
+def test_what_a_link_brings_is_looked_at_as_any_file(
+    folder: Path, server: Server, offered: Callable[[str], str]
+) -> None:
+    link, sha256 = offered("model_deraining.pth"), digest(server.content)
     with pytest.raises(InputError, match="another content than is known"):
-        get("file", "0" * 64)
-    assert (folder / "model_deraining.pth").read_bytes() == CONTENT
-    assert [path.name for path in folder.iterdir()] == ["model_deraining.pth"]
+        get_weights(link, unwatched, sha256="0" * 64)
+    with pytest.raises(InputError, match=r"^model_deraining\.pth .* not denoising"):
+        get_weights(link, unwatched, sha256=sha256, task="denoising")
+    server.content = b"0.3, 0.3, 0.4"
+    with pytest.raises(InputError, match=r"neither of torch\.save nor safetensors"):
+        get_weights(link, unwatched, sha256=digest(server.content))
+    assert not [path for path in folder.rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize(
+    ("link", "sha256", "sentence"),
+    [
+        ("https://there/model.pth", None, "SHA-256 of its file, .* got 'none': say it by --sha256"),
+        ("https://there/model.pth", "abc", "64 hexadecimal digits, got 'abc'"),
+        ("https://there/", "0" * 64, "leads to '', wanted a file that ends in"),
+        ("https://there/model.zip", "0" * 64, r"leads to 'model\.zip'"),
+        ("https://there/a%2F..%5Cmodel.pth", "0" * 64, r"leads to '\.\.\\\\model\.pth'"),
+        ("file:///etc/model.pth", "0" * 64, "fetched from an address of https://"),
+    ],
+)
+def test_a_link_that_cannot_be_fetched_is_refused(
+    folder: Path, link: str, sha256: str | None, sentence: str
+) -> None:
+    with pytest.raises(InputError, match=sentence):
+        get_weights(link, unwatched, sha256=sha256)
+
+
+def test_a_published_network_is_fetched_by_its_name_where_link_and_hash_are_known(
+    folder: Path,
+    server: Server,
+    offered: Callable[[str], str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with pytest.raises(InputError, match="no published network 'magic'"):
+        get_weights("magic", unwatched)
+    with pytest.raises(InputError, match="no file with a known hash to fetch"):
+        get_weights("mprnet deraining", unwatched)
+    pinned = replace(ENTRIES[2], sha256=digest(server.content), link=offered("any"))
+    monkeypatch.setattr(module, "ENTRIES", [pinned])
+    assert get_weights("mprnet DERAINING", unwatched)[1].name == "MPRNet deraining"
+
+
+@pytest.mark.parametrize("task", ["rain/snow", "", "..", "x" * 81, "a\nb"])
+def test_a_task_that_cannot_be_listed_is_refused_before_anything_is_written(
+    folder: Path, tmp_path: Path, task: str
+) -> None:
+    path = save(tmp_path / "mine.pth", small("deraining", "nafnet").tensors)
+    with pytest.raises(InputError, match="would be listed with the task"):
+        add_weights(path, task)
+    assert not list(folder.iterdir())
+    _, restorer = add_weights(path, "deraining")
+    # Who trained it, and on what, is not known.
+    assert restorer.name == "NAFNet deraining, mine" and "BSDS500" not in restorer.licence
 
 
 def cut_off(data: bytes) -> bytes:

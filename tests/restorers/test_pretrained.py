@@ -89,6 +89,15 @@ def test_weights_that_spandrel_knows_become_a_restorer(folder: Path, tmp_path: P
 
 
 @pytest.mark.usefixtures("spandrel")
+def test_a_name_too_long_to_be_listed_is_refused(folder: Path, tmp_path: Path) -> None:
+    path = tmp_path / f"{'x' * 70}.pth"
+    torch.save({"params": WEIGHTS}, path)
+    with pytest.raises(InputError, match=r"would be listed with the name 'SwinIR .*: rename"):
+        add_weights(path)
+    assert not folder.exists()
+
+
+@pytest.mark.usefixtures("spandrel")
 def test_what_it_does_not_know_or_is_not_of_colours_is_refused(
     folder: Path, tmp_path: Path
 ) -> None:
