@@ -91,7 +91,7 @@ def influences(
     """What each picture learns and teaches, by tables of these choices; at least two pictures.
 
     With two the influence is unknown: left alone, the other has nothing to be taught by. Takes
-    J (J - 1) fits for J pictures; progress counts the pictures.
+    J² fits for J pictures, two for two; progress counts the pictures.
     """
     pictures = coarser(pictures, bin_width)
     number, names = len(pictures.names), pictures.names

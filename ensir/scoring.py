@@ -6,7 +6,6 @@ alike. Gains are over averaging, in dB of PSNR, before any result is rounded to 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
@@ -19,11 +18,9 @@ from ensir.ensemble.fusion import Fusion
 from ensir.ensemble.levels import levels_of
 from ensir.ensemble.lookup_table import LookupTable
 from ensir.errors import InputError
-from ensir.fitting import METHODS, fit_statistics
-from ensir.gathering import gather_reference_set
 from ensir.metrics import Scores, luma, psnr, score
 from ensir.progress import OnProgress
-from ensir.reference_set import ReferenceSet, ReferenceStatistics
+from ensir.reference_set import ReferenceSet
 
 Who = tuple[str, str]  # kind and name
 Psnrs = tuple[float, float]  # of RGB and of luma
@@ -61,17 +58,6 @@ class EnsembleScores:
     gain_y: Gain
 
 
-@dataclass(frozen=True)
-class HeldOut:
-    """The gain of tables, each fitted without the picture that it is scored on."""
-
-    bin_width: int
-    method: str
-    pictures: tuple[str, ...]
-    gain_rgb: Gain
-    gain_y: Gain
-
-
 def score_reference_set(
     reference_set: ReferenceSet,
     tables: Mapping[str, LookupTable],
@@ -80,7 +66,8 @@ def score_reference_set(
 ) -> tuple[EnsembleScores, ...]:
     """Scores each candidate, each of the `baselines` and each of the named `tables`.
 
-    A table that was fitted on the same pictures looks better than it is: see `held_out`.
+    A table that was fitted on the same pictures looks better than it is: see
+    `ensir.held_out`.
 
     Raises InputError for an unknown baseline and for a table of other candidates.
     """
@@ -109,50 +96,6 @@ def score_reference_set(
         if on_progress is not None:
             on_progress(place + 1, len(reference_set))
     return tuple(ensemble_scores(who, pictures, averaged) for who, pictures in scored.items())
-
-
-def held_out(
-    reference_set: ReferenceSet,
-    bin_widths: Sequence[int],
-    methods: Sequence[str] = tuple(METHODS),
-    on_progress: OnProgress | None = None,
-) -> tuple[HeldOut, ...]:
-    """Leaves out each picture in turn, fits the others and fuses the one left out.
-
-    The statistics are gathered once, in bins of which all widths are multiples; taking a picture
-    out and widening the bins are exact. Frames of one scene are alike, which flatters the gain.
-
-    Raises InputError for a single picture, and for no width or no method.
-    """
-    pictures = len(reference_set)
-    if pictures < 2:
-        raise InputError(f"leaving one picture out needs at least two, got {pictures}")
-    if not bin_widths or not methods:
-        raise InputError("at least one bin width and one method are needed, got none")
-    report = on_progress or (lambda done, total: None)
-    parts: list[ReferenceStatistics] = []
-    for place in range(pictures):
-        one = reference_set[place : place + 1]
-        parts.append(gather_reference_set(one, math.gcd(*bin_widths)))
-        report(place + 1, 2 * pictures)
-    total = parts[0]
-    for part in parts[1:]:
-        total = total + part
-    choices = [(width, method) for method in methods for width in bin_widths]
-    psnrs: dict[tuple[int, str], list[Psnrs]] = {choice: [] for choice in choices}
-    averaged: list[Psnrs] = []
-    for place, part in enumerate(parts):
-        candidates, truth = reference_set[place]
-        averaged.append(_psnrs(average(candidates).image, truth))
-        others = total - part
-        for width, method in choices:
-            table = fit_statistics(others, width, method).table
-            psnrs[width, method].append(_psnrs(table.fuse(candidates).image, truth))
-        report(pictures + place + 1, 2 * pictures)
-    return tuple(
-        HeldOut(width, method, reference_set.names, *_gains(psnrs[width, method], averaged))
-        for width, method in choices
-    )
 
 
 def _ensembles(

@@ -8,7 +8,7 @@ from ensir import BASELINES, InputError, ReferenceSet, average, fit_lookup_table
 from ensir.ensemble.levels import levels_of
 from ensir.images import write_image
 from ensir.metrics import luma, psnr, ssim
-from ensir.scoring import held_out, score_reference_set
+from ensir.scoring import score_reference_set
 from tests.conftest import make_pictures
 
 NAMES = ("A", "B", "C")
@@ -97,38 +97,10 @@ def test_pictures_too_small_for_ssim_have_none(tmp_path: Path) -> None:
     assert scored.exact.ssim_rgb is None and scored.exact.psnr_rgb > 0
 
 
-def test_a_held_out_gain_is_that_of_a_table_fitted_to_the_other_pictures(
-    reference_set: ReferenceSet,
-) -> None:
-    results = held_out(reference_set, [32, 48], ["em", "published"])
-    assert [(one.method, one.bin_width) for one in results] == [
-        ("em", 32), ("em", 48), ("published", 32), ("published", 48)
-    ]  # fmt: skip
-    for result in results:
-        assert result.pictures == PICTURES
-        for place, picture in enumerate(PICTURES):
-            others = reference_set[:]
-            others.names = tuple(name for name in PICTURES if name != picture)
-            table = fit_lookup_table(others, result.bin_width, result.method)
-            candidates, truth = reference_set[place]
-            fused, averaged = table.fuse(candidates).image, average(candidates).image
-            gain = psnr(fused, truth) - psnr(averaged, truth)
-            gain_y = psnr(luma(fused), luma(truth)) - psnr(luma(averaged), luma(truth))
-            # Exact: the sums are whole numbers, and the same table gives the same picture.
-            assert result.gain_rgb.pictures[place] == gain
-            assert result.gain_y.pictures[place] == gain_y
-        assert result.gain_rgb.mean == pytest.approx(fmean(result.gain_rgb.pictures), abs=1e-12)
-        assert result.gain_rgb.won == sum(gain > 0 for gain in result.gain_rgb.pictures)
-        assert result.gain_rgb.lost == sum(gain < 0 for gain in result.gain_rgb.pictures)
-
-
 def test_progress_rises_to_its_total(reference_set: ReferenceSet) -> None:
     seen: list[tuple[int, int]] = []
     score_reference_set(reference_set, {}, [], lambda done, total: seen.append((done, total)))
     assert seen == [(1, 3), (2, 3), (3, 3)]
-    seen.clear()
-    held_out(reference_set, [64], ["em"], lambda done, total: seen.append((done, total)))
-    assert seen == [(done, 6) for done in range(1, 7)]
 
 
 def test_what_cannot_be_scored_is_refused_by_name(reference_set: ReferenceSet) -> None:
@@ -139,7 +111,3 @@ def test_what_cannot_be_scored_is_refused_by_name(reference_set: ReferenceSet) -
         score_reference_set(reference_set, {}, ["median"])
     with pytest.raises(InputError, match="at least one picture"):
         score_reference_set(reference_set[:0], {})
-    with pytest.raises(InputError, match="at least two, got 1"):
-        held_out(reference_set[:1], [32])
-    with pytest.raises(InputError, match="at least one bin width"):
-        held_out(reference_set, [])

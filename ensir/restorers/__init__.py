@@ -81,6 +81,7 @@ def restore_with(
             candidates[name] = _KEPT.candidate(restorer, levels, make)
         else:
             candidates[name] = make()
+        on_progress(place + 1, len(names))  # of what was kept nothing was said
     return candidates
 
 

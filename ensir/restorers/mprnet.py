@@ -106,9 +106,6 @@ class MPRNet(nn.Module):
     the same place in the whole. `reach` is how far the rest looks.
     """
 
-    halo: int | None = None  # no margin makes tiles agree with the whole
-    global_pooling = True
-
     def __init__(self, settings: MPRNetSettings) -> None:
         super().__init__()
         self.settings = settings

@@ -92,9 +92,6 @@ class NAFNet(nn.Module):
     looks.
     """
 
-    halo: int | None = None  # no margin makes tiles agree with the whole
-    global_pooling = True
-
     def __init__(self, settings: NAFNetSettings) -> None:
         super().__init__()
         self.settings = settings

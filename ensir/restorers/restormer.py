@@ -98,9 +98,6 @@ class Restormer(nn.Module):
     looks.
     """
 
-    halo: int | None = None  # no margin makes tiles agree with the whole
-    global_pooling = True
-
     def __init__(self, settings: RestormerSettings) -> None:
         super().__init__()
         self.settings = settings

@@ -58,6 +58,23 @@ def test_a_network_is_asked_once_for_a_picture_and_a_filter_each_time() -> None:
     assert CALLS == {"once": 2, "filter": 2}
 
 
+def test_progress_comes_to_its_end_with_what_was_kept_too() -> None:
+    among = {name: Counted(name) for name in ("one", "two")}
+    shares = []
+    for _ in range(2):
+        seen: list[float] = []
+        restore_with(
+            list(among),
+            IMAGE + 2,
+            lambda done, total, seen=seen: seen.append(done / total),
+            lambda: False,
+            among,
+        )
+        assert seen == sorted(seen)
+        shares.append(sorted(set(seen)))
+    assert shares == [[0.5, 1]] * 2
+
+
 def test_restorers_of_different_scales_are_refused() -> None:
     with pytest.raises(InputError, match="A 1 times and B 4 times enlarge a picture differently"):
         restored(Counted("A"), Counted("B", scale=4))
