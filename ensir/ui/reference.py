@@ -32,10 +32,6 @@ OWN_TRUTH = "This picture's ground truth"
 NONE = "None: average the candidates"
 SOURCES = (SAMPLE, FILE, OWN_TRUTH, NONE)
 
-NOT_APART = (
-    "Chosen by pictures left out: a sample, or a file of reference pictures, has them apart."
-)
-
 Reference = ReferenceStatistics | LookupTable | None
 
 
