@@ -127,7 +127,7 @@ def levels_in(comparison: Comparison, channel: int, number: int) -> dict[str, Te
     """How many pixels of a bin set have each level in each candidate, by name, (256,) int64."""
     table = _table(comparison)
     _check_channel(channel)
-    lower = (table.bins.bins_of(torch.tensor(number)) * table.bins.width).tolist()
+    ranges = table.bins.ranges(number)
     counts = {name: torch.zeros(LEVELS, dtype=torch.int64) for name in comparison.candidates}
     for rows in comparison.bands():
         # NumPy: on levels several times as fast as torch.
@@ -136,8 +136,8 @@ def levels_in(comparison: Comparison, channel: int, number: int) -> dict[str, Te
         # below it wrap around, and lie above.
         inside = np.logical_and.reduce(
             [
-                plane - np.uint8(low) < min(table.bins.width, LEVELS - low)
-                for plane, low in zip(planes, lower, strict=True)
+                plane - np.uint8(first) <= last - first
+                for plane, (first, last) in zip(planes, ranges, strict=True)
             ]
         )
         places = np.flatnonzero(inside)
@@ -224,13 +224,12 @@ def _described(table: LookupTable, found: Occurring, channel: int, place: int) -
     row = int(table.rows_of(found.sets[place]))
     weights = table.weights[channel, row].tolist()
     count = int(table.count[channel, row])
-    lower = (table.bins.bins_of(found.sets[place]) * table.bins.width).tolist()
     squared, errors = found.squared_error, table.expected_error
     expected = None if errors is None else float(errors[channel, row])
     return BinSet(
         channel,
         number,
-        tuple((low, min(low + table.bins.width, LEVELS) - 1) for low in lower),
+        table.bins.ranges(number),
         tuple(weights),
         pixels,
         None if count < 0 else count,

@@ -30,10 +30,10 @@ from ensir.ensemble.mixture import (
 )
 from ensir.ensemble.published import PUBLISHED
 from ensir.errors import InputError
-from ensir.limits import LEVELS
 
 RULES: dict[str, EmRule] = {"em": EM, "published": PUBLISHED}
 FIRST_WEIGHTS = ("released", "uniform")
+MOVED = 0.1  # a weight that EM moves by less stays about where it started
 
 
 class Stop(StrEnum):
@@ -57,12 +57,35 @@ class EmTrace:
     def steps(self) -> int:
         return len(self.score) - 1
 
-    def responsibilities(self, step: int) -> Tensor:
-        """Those that the E step after `step` steps finds, (M, L) float64, at every level."""
-        level = torch.arange(LEVELS, dtype=torch.float64)
-        before = self.mixture[step]
-        squared_error = (level - before.mean[:, None]) ** 2
-        return e_step(before, Observed(level, torch.ones_like(level), squared_error))[0]
+    @property
+    def pixels(self) -> int:
+        return int(self.histogram.sum())
+
+    @property
+    def apart(self) -> float:
+        """Levels between the lowest mean and the highest."""
+        mean = self.mixture.mean[0]
+        return float(mean.max() - mean.min())
+
+    @property
+    def deviation(self) -> float:
+        """The candidates' mean standard deviation before EM, in levels."""
+        return float(self.mixture.variance[0].sqrt().mean())
+
+    @property
+    def moved(self) -> float:
+        """By how much EM changes the weight that it changes most."""
+        return float((self.mixture.weight[-1] - self.mixture.weight[0]).abs().max())
+
+    @property
+    def tells_apart(self) -> bool:
+        """Whether the means lie so far apart that a pixel's level says whose it is."""
+        return self.apart >= self.deviation
+
+    @property
+    def stays(self) -> bool:
+        """Whether EM ends about where it started."""
+        return self.moved < MOVED
 
 
 def trace_em(first: Mixture, histogram: Tensor, rule: EmRule = EM) -> EmTrace:

@@ -132,13 +132,8 @@ def inspect_bin_set(
             f"a bin set is a channel from 0 to {table.channels - 1} and a number from 0 to "
             f"{table.bins.sets - 1:,}, got {channel!r:.40} and {number!r:.40}"
         )
-    width = table.bins.width
     row = int(table.rows_of(torch.tensor(number)))
-    lower = [place * width for place in table.bins.bins_of(torch.tensor(number)).tolist()]
-    ranges = {
-        name: (low, min(low + width, 256) - 1)
-        for name, low in zip(table.candidate_names, lower, strict=True)
-    }
+    ranges = dict(zip(table.candidate_names, table.bins.ranges(number), strict=True))
     count = int(table.count[channel, row])
     origin = Origin(int(table.origin[channel, row]))
     histogram, first, fitted, steps = None, None, None, None

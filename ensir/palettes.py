@@ -37,8 +37,8 @@ DIVERGING = (
 )
 
 # Where the weights of a cell come from: fitted, given beforehand, empty in the reference set; from
-# light to dark, so that they stay apart without colour.
-ORIGIN_COLOURS = ("#9ECAE1", "#E69F00", "#3B0F0F")
+# light to dark, so that they stay apart without colour, and none as light or as dark as a page.
+ORIGIN_COLOURS = ("#6BAED6", "#C96F00", "#5F5F5F")
 
 
 @cache

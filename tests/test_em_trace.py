@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -30,6 +31,17 @@ def statistics(gathered: ReferenceStatistics) -> BinStatistics:
 def fullest(statistics: BinStatistics, channel: int = 1) -> int:
     """The number of the bin set with the most pixels."""
     return int(statistics.sets[statistics.count[channel].argmax()])
+
+
+def responsibilities(trace: EmTrace, step: int) -> Tensor:
+    """Those that the E step after `step` steps finds, by the formula, (M, L), at every level."""
+    level = torch.arange(256, dtype=torch.float64)
+    before = trace.mixture[step]
+    weight, mean, variance = (
+        part[:, None] for part in (before.weight, before.mean, before.variance)
+    )
+    log_density = -((level - mean) ** 2) / (2 * variance) - (2 * math.pi * variance).log() / 2
+    return (weight.log() + log_density).softmax(0)
 
 
 def cells(statistics: BinStatistics) -> list[tuple[int, int, int]]:
@@ -86,30 +98,13 @@ def test_the_first_mixture_has_the_candidates_moments(statistics: BinStatistics)
     assert int(trace.histogram.sum()) == int(statistics.count[1, place])
 
 
-def test_responsibilities_at_every_level_are_those_of_the_formula(
-    statistics: BinStatistics,
-) -> None:
-    trace = trace_bin_set(statistics, 1, fullest(statistics))
-    for step in (0, trace.steps // 2, trace.steps):
-        found = trace.responsibilities(step)
-        assert found.shape == (3, 256)
-        level = torch.arange(256, dtype=torch.float64)
-        weight, mean, variance = (
-            part[step][:, None]
-            for part in (trace.mixture.weight, trace.mixture.mean, trace.mixture.variance)
-        )
-        log_density = -((level - mean) ** 2) / (2 * variance) - (2 * math.pi * variance).log() / 2
-        expected = (weight.log() + log_density).softmax(0)
-        torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-12)
-
-
 def test_the_weights_of_a_step_are_the_mean_responsibilities_of_the_step_before(
     statistics: BinStatistics,
 ) -> None:
     trace = trace_bin_set(statistics, 0, fullest(statistics, 0))
     share = trace.histogram.double() / trace.histogram.sum()
     for step in range(trace.steps):
-        mean = (trace.responsibilities(step) * share).sum(-1)
+        mean = (responsibilities(trace, step) * share).sum(-1)
         torch.testing.assert_close(trace.mixture[step + 1].weight, mean, rtol=1e-10, atol=1e-12)
 
 
@@ -120,6 +115,27 @@ def test_every_step_of_the_papers_rule_raises_the_score_until_the_gain_is_small(
     gains = trace.score.diff()
     assert trace.stop == Stop.SMALL_GAIN
     assert (gains[:-1] >= LEAST_GAIN).all() and -1e-10 <= gains[-1] < LEAST_GAIN
+
+
+def test_what_em_can_learn_is_said_by_distance_deviation_and_movement() -> None:
+    histogram = torch.zeros(256, dtype=torch.int64)
+    histogram[100], histogram[110] = 30, 10
+
+    def traced(*mean: float) -> EmTrace:
+        weight, variance = torch.full((2,), 0.5).double(), torch.tensor([4.0, 16.0]).double()
+        return trace_em(Mixture(weight, torch.tensor(mean).double(), variance), histogram)
+
+    far = traced(100, 110)
+    assert (far.pixels, far.apart, far.deviation) == (40, 10, 3)
+    assert far.tells_apart and not far.stays
+    assert far.moved == pytest.approx(0.25, abs=0.01)  # three quarters of the pixels are near one
+    assert traced(100, 103).tells_apart and not traced(100, 102).tells_apart
+    alike = trace_em(replace(far.mixture[0], mean=far.mixture[0].mean * 0 + 104), histogram)
+    assert alike.apart == 0 and not alike.tells_apart
+    still = trace_em(
+        replace(alike.mixture[0], variance=alike.mixture[0].variance * 0 + 9), histogram
+    )
+    assert still.stays and still.moved == pytest.approx(0, abs=1e-12)
 
 
 def narrow() -> tuple[Mixture, Tensor]:

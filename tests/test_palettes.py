@@ -93,9 +93,9 @@ def test_candidates_are_told_apart_by_colour() -> None:
         assert (levels(one) - levels(other)).abs().sum() >= 60
 
 
-def test_candidate_colours_stand_out_from_a_light_and_a_dark_page() -> None:
+def test_colours_of_things_stand_out_from_a_light_and_a_dark_page() -> None:
     light, dark = luminance(levels("#ffffff")), luminance(levels("#1e293b"))
-    for colour in CANDIDATE_COLOURS:
+    for colour in (*CANDIDATE_COLOURS, *ORIGIN_COLOURS):
         own = luminance(levels(colour))
         assert (light + 0.05) / (own + 0.05) >= 2.0
         assert (own + 0.05) / (dark + 0.05) >= 2.0

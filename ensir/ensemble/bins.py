@@ -88,6 +88,15 @@ class Bins:
         place = [self.per_candidate**power for power in reversed(range(self.candidates))]
         return torch.stack([sets // step % self.per_candidate for step in place], dim=-1)
 
+    def ranges(self, number: int) -> tuple[tuple[int, int], ...]:
+        """The first and last level of each candidate's bin in the bin set `number`.
+
+        >>> Bins(width=96, candidates=2).ranges(5)  # bins 1 and 2 of 3
+        ((96, 191), (192, 255))
+        """
+        lower = (self.bins_of(torch.tensor(number)) * self.width).tolist()
+        return tuple((low, min(low + self.width, LEVELS) - 1) for low in lower)
+
     def number(self, bins: Tensor) -> Tensor:
         """The numbers of bin sets given by their bins: (..., M) int64 -> (...) int64."""
         number = torch.zeros_like(bins[..., 0])

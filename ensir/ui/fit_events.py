@@ -14,6 +14,7 @@ from ensir.errors import InputError
 from ensir.judged_fit import HELD_OUT, OVER_AVERAGE, JudgedFit, fit_reference_set, judged_fit
 from ensir.limits import MOST_CANDIDATES
 from ensir.methods import ENOUGH_PIXELS, Choices
+from ensir.palettes import ORIGIN_COLOURS
 from ensir.progress import IsCancelled, OnProgress
 from ensir.published_tables import published_bytes
 from ensir.reference_contents import ReferenceContents, look_through
@@ -38,7 +39,7 @@ CHANGED = "Other models are chosen: press Fit to gather them. The result is stil
 ANOTHER = "Another reference set is there: press Fit to gather it. The result is of the old one."
 IN_PLACE = "Statistics of {names} are in place."
 WANTED = f"{IN_PLACE} Bring a picture from each of these models, and press the button."
-COLOURS = {"fitted": "#0072b2", "too few pixels": "#e69f00", "no pixel": "#9aa5b1"}
+ORIGINS = ("fitted", "too few pixels", "no pixel")  # of weights, each in its ORIGIN_COLOURS
 
 Work = Callable[[OnProgress, IsCancelled], JudgedFit]
 
@@ -234,16 +235,16 @@ def _scores(fit: JudgedFit) -> str:
 def _cells(fit: JudgedFit) -> str:
     """How full the table is, as a bar and in words."""
     cells = fit.cells
-    counts = dict(zip(COLOURS, (cells.fitted, cells.prior, cells.empty), strict=True))
+    counts = (cells.fitted, cells.prior, cells.empty)
     bar = "".join(
-        f'<i style="flex-grow: {counts[name]}; background: {colour}"></i>'
-        for name, colour in COLOURS.items()
+        f'<i style="flex-grow: {count}; background: {colour}"></i>'
+        for count, colour in zip(counts, ORIGIN_COLOURS, strict=True)
     )
     key = "".join(
-        f'<li><i class="swatch" style="background: {colour}"></i>{counts[name]:,} {name}</li>'
-        for name, colour in COLOURS.items()
+        f'<li><i class="swatch" style="background: {colour}"></i>{count:,} {name}</li>'
+        for name, count, colour in zip(ORIGINS, counts, ORIGIN_COLOURS, strict=True)
     )
-    total = sum(counts.values())
+    total = sum(counts)
     share = cells.fitted_share
     words = (
         f"{total:,} cells, one for each bin set and channel; "

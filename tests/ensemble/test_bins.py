@@ -42,6 +42,19 @@ def test_bins_are_the_digits_of_the_index_the_first_candidate_highest(
     assert torch.equal(bins.number(digits), index)
 
 
+@pytest.mark.parametrize("width", range(1, 257))
+def test_the_ranges_of_a_bin_set_are_the_levels_that_fall_into_its_bins(width: int) -> None:
+    bins = Bins(width, 2)
+    levels = np.arange(256)
+    pixels = torch.tensor([[0, 77, 255], [255, 130, 0]], dtype=torch.uint8)
+    for place, number in enumerate(bins.index(pixels).tolist()):
+        for (first, last), level in zip(
+            bins.ranges(number), pixels[:, place].tolist(), strict=True
+        ):
+            inside = levels[levels // width == level // width]
+            assert (first, last) == (inside[0], inside[-1])
+
+
 @given(st.integers(1, 256), st.integers(1, 6), st.data())
 def test_coarser_bins_join_whole_bins(width: int, members: int, data: st.DataObject) -> None:
     factor = data.draw(st.integers(1, 256 // width))

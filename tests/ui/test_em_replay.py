@@ -12,11 +12,13 @@ import pytest
 import torch
 
 from ensir.comparison import Comparison, compare
-from ensir.em_trace import RULES, trace_bin_set
+from ensir.em_trace import MOVED, RULES, trace_bin_set
 from ensir.ui.em_replay import em_replay_panel, replay_of
-from ensir.ui.em_replay.em_replay import MOVED, NO_STATISTICS, NO_TABLE
-from ensir.ui.em_replay.scripts import CHARTS_JS, MIXTURE_JS
+from ensir.ui.em_replay.em_replay import NO_STATISTICS, NO_TABLE
+from ensir.ui.em_replay.scripts import ASKING_JS, CHARTS_JS, MIXTURE_JS
 from ensir.ui.example import example
+from tests.conftest import make_pictures, make_statistics
+from tests.test_em_trace import responsibilities
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page
@@ -109,6 +111,12 @@ def opened_in_browser(build: Callable[[], object]) -> Iterator[Callable[..., "Pa
         assert not errors
 
 
+def shown_from_the_start(panel: gr.HTML, value: dict[str, Any]) -> gr.HTML:
+    """The panel, which shows a value as soon as the page is there."""
+    gr.on(fn=lambda: value, outputs=panel)
+    return panel
+
+
 def longest(comparison: Comparison) -> int:
     """The bin set of the green channel whose fit takes the most steps."""
     assert comparison.fits is not None
@@ -123,7 +131,7 @@ def number(small: Comparison) -> int:
 @pytest.fixture(scope="module")
 def opened(small: Comparison, number: int) -> Iterator[Callable[..., "Page"]]:
     def build() -> None:
-        em_replay_panel(gr.State(small), replay_of(small, GREEN, number))
+        shown_from_the_start(em_replay_panel(gr.State(small)), replay_of(small, GREEN, number))
 
     with opened_in_browser(build) as open_page:
 
@@ -208,7 +216,7 @@ def test_responsibilities_of_the_script_are_the_engines(small: Comparison, numbe
             mixture,
         )
     torch.testing.assert_close(
-        torch.tensor(found, dtype=torch.float64), trace.responsibilities(5), rtol=1e-9, atol=1e-12
+        torch.tensor(found, dtype=torch.float64), responsibilities(trace, 5), rtol=1e-9, atol=1e-12
     )
 
 
@@ -248,6 +256,103 @@ def test_the_keyboard_alone_steps_and_plays(opened: Callable[..., "Page"]) -> No
     expect(page.get_by_role("button", name="Play")).to_be_visible()
     page.keyboard.press("End")
     expect(where).to_contain_text("converged")
+
+
+@pytest.mark.browser
+def test_half_steps_by_keyboard_keep_the_focus_to_the_end(
+    opened: Callable[..., "Page"], small: Comparison, number: int
+) -> None:
+    assert small.fits is not None
+    trace = trace_bin_set(small.fits.statistics, GREEN, number)
+    page = opened()
+    halves = [page.get_by_role("button", name=f"{half} step", exact=True) for half in "EM"]
+    page.get_by_role("button", name="To the start").click()
+    halves[0].focus()
+    for place in range(1, 5):
+        page.keyboard.press("Enter")
+        expect(halves[place % 2]).to_be_focused()
+    page.get_by_label("Half steps of EM").fill(str(2 * trace.steps - 1))
+    halves[1].focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#em-replay .where")).to_contain_text("converged")
+    expect(page.locator("#em-replay .replay")).to_be_focused()
+    page.keyboard.press("Home")
+    expect(page.locator("#em-replay .where")).to_contain_text("Step 0")
+
+
+@pytest.mark.browser
+def test_what_waits_to_be_asked_ends_with_its_subject() -> None:
+    script = ASKING_JS.read_text(encoding="utf-8")
+    with opened_in_browser(lambda: gr.Markdown("")) as open_page:
+        sent, latest = open_page().evaluate(
+            f"""() => {{
+                {script}
+                const sent = [];
+                const engine = asker((question, number) => sent.push([question, number]));
+                const latest = [];
+                const done = () => latest.push(engine.latest);
+                ["a", "b", "c"].forEach((question) => engine.ask(question));
+                done();
+                engine.heard(1);  // c is sent: of those that waited, the last
+                done();
+                engine.heard(2);
+                done();
+                ["d", "e"].forEach((question) => engine.ask(question));
+                engine.heard(undefined);  // something else is shown
+                done();
+                engine.heard(3);  // e is not asked any more
+                engine.ask("f");
+                return [sent, latest];
+            }}"""
+        )
+    assert sent == [["a", 1], ["c", 2], ["d", 3], ["f", 4]]
+    assert latest == ["c", "c", None, None]
+
+
+@pytest.mark.browser
+def test_another_fit_of_the_same_bin_set_opens_on_its_own_rule_and_result() -> None:
+    pictures = make_pictures(seed=3, members=3, height=40, width=36, contrast=20)
+    candidates, truth = pictures
+    fits = {
+        name: compare(
+            dict(zip("ABC", candidates, strict=True)),
+            truth=truth,
+            reference=make_statistics(pictures, 16),
+            bin_width=32,
+            method=method,
+            trust=trust,
+        )
+        for name, method, trust in (
+            ("Papers", "em", None),
+            ("Released", "published", None),
+            ("Half", "em", 0.5),
+        )
+    }
+    number = longest(fits["Papers"])
+
+    def build() -> None:
+        state = gr.State(fits["Papers"])
+        values = {name: replay_of(fit, GREEN, number) for name, fit in fits.items()}
+        replay = shown_from_the_start(em_replay_panel(state), values["Papers"])
+        for name, value in values.items():
+            gr.Button(name).click(lambda value=value: value, None, replay)
+
+    with opened_in_browser(build) as open_page:
+        page = open_page()
+        where = page.locator("#em-replay .where")
+        expect(where).to_contain_text("converged")
+        for name, rule in (("Released", "published"), ("Papers", "em"), ("Half", "em")):
+            page.locator("#em-replay .sliders input").first.focus()
+            page.keyboard.press("End")
+            expect(where).to_contain_text("the start")
+            page.get_by_role("button", name=name, exact=True).click()
+            fit = fits[name].fits
+            assert fit is not None
+            trace = trace_bin_set(fit.statistics, GREEN, number, RULES[rule])
+            expect(where).to_contain_text(f"Step {trace.steps} of {trace.steps}, converged")
+            expect(page.locator(f"#em-replay [value={rule}]")).to_be_checked()
+            first = trace.mixture.weight[0]
+            assert shown_weights(page, FIRST) == pytest.approx(first, abs=ACCURATE)
 
 
 @pytest.mark.browser
@@ -336,7 +441,7 @@ def test_a_bin_set_shown_later_and_a_breakdown_are_said(small: Comparison, numbe
 
     def build() -> None:
         state = gr.State(small)
-        replay = em_replay_panel(state, {"note": "Click a pixel."})
+        replay = shown_from_the_start(em_replay_panel(state), {"note": "Click a pixel."})
         for label, channel, shown in (("Longest", GREEN, number), ("Broken", 0, broken)):
             value = replay_of(small, channel, shown)
             gr.Button(label).click(lambda value=value: value, None, replay)

@@ -1,3 +1,4 @@
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from ensir.comparison import Comparison
 from ensir.errors import Cancelled
 from ensir.judged_fit import HELD_OUT, JudgedFit
 from ensir.methods import Choices
+from ensir.palettes import ORIGIN_COLOURS
 from ensir.progress import IsCancelled, OnProgress
 from ensir.reference_set import ReferencePictures
 from ensir.statistics_files import read_pictures
@@ -99,6 +101,9 @@ def test_the_button_fits_and_shows_what_is_held_out(rain: str) -> None:
         assert all(f"<td>{value:.2f}</td>" in scores for value in values)
     cells = fit.cells
     assert f"{cells.fitted:,} fitted" in done[CELLS] and f"{cells.empty:,} no pixel" in done[CELLS]
+    shown = re.findall(r"flex-grow: (\d+); background: (#\w+)", done[CELLS])
+    counts = (cells.fitted, cells.prior, cells.empty)
+    assert shown == list(zip(map(str, counts), ORIGIN_COLOURS, strict=True))
 
 
 def test_a_single_picture_has_no_column_that_misleads(upload: Upload) -> None:

@@ -16,6 +16,7 @@ from ensir.ui.em_replay.scripts import MIXTURE_JS
 from ensir.ui.example import example
 from ensir.ui.learn import learn_panel, lesson
 from ensir.ui.learn.lesson import GREEN
+from tests.test_em_trace import responsibilities
 from tests.ui.test_em_replay import opened_in_browser
 
 if TYPE_CHECKING:
@@ -231,7 +232,7 @@ def test_a_dragged_mean_changes_the_responsibilities_as_the_engine_says(
     assert 105 < dragged < 120
     trace = toy_trace([dragged, 132], [102, 134], 0.7)
     (level,) = numbers(page, "level")
-    expected = trace.responsibilities(0)[:, int(level)]
+    expected = responsibilities(trace, 0)[:, int(level)]
     assert numbers(page, "gamma-0", "gamma-1") == pytest.approx(expected.tolist(), abs=ACCURATE)
     assert numbers(page, "mu-0") == [dragged]
     mean.locator(".shape").hover()
@@ -251,7 +252,7 @@ def test_em_on_the_dragged_toy_ends_where_the_engines_ends(opened: Callable[...,
     page.get_by_role("button", name="Next").click()
     trace = toy_trace([100, 120], [112, 134], 0.7)
     expect(live(page, "em-where")).to_have_text(f"Step 1 of {trace.steps}: E step done")
-    mass = (trace.responsibilities(0) * trace.histogram).sum(-1)
+    mass = (responsibilities(trace, 0) * trace.histogram).sum(-1)
     assert numbers(page, "mass-0", "mass-1") == pytest.approx(mass.tolist(), abs=0.05)
     following = float(trace.mixture.weight[1, 0])
     expect(live(page, "alpha-sum")).to_have_text(re.compile(f" = {following:.3f}$"))

@@ -2,6 +2,7 @@ import base64
 import json
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
@@ -10,12 +11,12 @@ import pytest
 import torch
 
 from ensir.comparison import Comparison, compare
-from ensir.palettes import weight_scale
+from ensir.palettes import ORIGIN_COLOURS, weight_scale
 from ensir.table_slices import cells_of, picture_counts, plane
 from ensir.ui.lut_explorer import explorer_of, lut_explorer_panel
 from ensir.ui.lut_explorer.lut_explorer import NO_TABLE
 from tests.conftest import make_pictures, make_statistics
-from tests.ui.test_em_replay import opened_in_browser
+from tests.ui.test_em_replay import opened_in_browser, shown_from_the_start
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -50,11 +51,27 @@ def fine() -> Comparison:
     return compared(3, 8)
 
 
+def without_counts(comparison: Comparison) -> Comparison:
+    """With the table as its .pth file would have it."""
+    assert comparison.table is not None
+    unknown = torch.full_like(comparison.table.count, -1)
+    return replace(comparison, table=replace(comparison.table, count=unknown))
+
+
+def fullest(comparison: Comparison) -> dict[str, Any]:
+    """What the explorer shows of the green bin set with the most pixels of the picture."""
+    assert comparison.table is not None
+    counts = picture_counts(comparison.table.bins, list(comparison.candidates.values()), GREEN)
+    return explorer_of(comparison, GREEN, int(counts.number[counts.count.argmax()]))
+
+
 def build(comparison: Comparison) -> Callable[[], None]:
     """The explorer, and below it what was picked."""
 
     def panel() -> None:
-        explorer = lut_explorer_panel(gr.State(comparison), explorer_of(comparison))
+        explorer = shown_from_the_start(
+            lut_explorer_panel(gr.State(comparison)), fullest(comparison)
+        )
         picked = gr.Textbox(label="picked", elem_id="picked")
         explorer.pick(on_pick, None, picked)
 
@@ -104,7 +121,7 @@ def assert_shows_the_table(page: "Page", comparison: Comparison, channel: int = 
 def test_the_cells_are_those_of_the_table_and_the_picture(members: int, width: int) -> None:
     comparison = compared(members, width)
     assert comparison.table is not None
-    value = json.loads(json.dumps(explorer_of(comparison), allow_nan=False))
+    value = json.loads(json.dumps(fullest(comparison), allow_nan=False))
     table = comparison.table
     assert len(value["bins"]) == members and value["names"] == list(comparison.candidates)
     number = plane(table.bins, value["rows"], value["columns"], value["bins"])
@@ -125,7 +142,7 @@ def test_it_opens_on_the_bin_set_asked_for(fine: Comparison) -> None:
 
 
 def test_without_a_table_there_is_a_sentence(fine: Comparison) -> None:
-    assert explorer_of(compare(fine.as_given)) == {"note": NO_TABLE}
+    assert explorer_of(compare(fine.as_given), GREEN, 0) == {"note": NO_TABLE}
 
 
 @pytest.mark.browser
@@ -166,33 +183,58 @@ def test_a_click_and_the_enter_key_pick_the_bin_set(opened: Callable[..., "Page"
     expect(picked).to_have_value(f"{GREEN} {shown_number(page)}")
 
 
+def painted(page: "Page", row: int, column: int) -> list[int]:
+    """Red, green and blue of a cell of 32 bins on the canvas."""
+    *colour, _ = page.evaluate(
+        """([row, column]) => {
+            const canvas = document.querySelector("#lut-explorer canvas");
+            const side = Math.min(canvas.clientWidth - 34, canvas.clientWidth - 24);
+            const x = 30 + ((column + 0.5) / 32) * side;
+            const y = 4 + ((31.5 - row) / 32) * side;
+            const scale = canvas.width / canvas.clientWidth;
+            return [...canvas.getContext("2d").getImageData(x * scale, y * scale, 1, 1).data];
+        }""",
+        [row, column],
+    )
+    return colour
+
+
 @pytest.mark.browser
 def test_a_cell_has_the_colour_of_its_weight(
     opened: Callable[..., "Page"], fine: Comparison
 ) -> None:
     assert fine.table is not None
     page = opened()
-    value = explorer_of(fine)
+    value = fullest(fine)
     number = plane(fine.table.bins, value["rows"], value["columns"], value["bins"])
     cells = cells_of(fine.table, GREEN, number)
     scale = weight_scale(256)
     for row, column in (cells.count > 0).nonzero().tolist()[::3]:
         if [row, column] == [value["bins"][1], value["bins"][0]]:
             continue  # the cursor stands there
-        found = page.evaluate(
-            """([row, column]) => {
-                const canvas = document.querySelector("#lut-explorer canvas");
-                const side = Math.min(canvas.clientWidth - 34, canvas.clientWidth - 24);
-                const x = 30 + ((column + 0.5) / 32) * side;
-                const y = 4 + ((31.5 - row) / 32) * side;
-                const scale = canvas.width / canvas.clientWidth;
-                return [...canvas.getContext("2d").getImageData(x * scale, y * scale, 1, 1).data];
-            }""",
-            [row, column],
-        )
         weight = cells.weights[row, column, 0].float()
         level = int((weight * 255 + 0.5).floor())
-        assert found[:3] == list(bytes.fromhex(scale[level][1:]))
+        assert painted(page, row, column) == list(bytes.fromhex(scale[level][1:]))
+
+
+@pytest.mark.browser
+def test_origins_have_the_colours_of_the_coverage_map(
+    opened: Callable[..., "Page"], fine: Comparison
+) -> None:
+    assert fine.table is not None
+    page = opened()
+    page.locator("#lut-explorer select.colour").select_option("origin")
+    value = fullest(fine)
+    number = plane(fine.table.bins, value["rows"], value["columns"], value["bins"])
+    origin = cells_of(fine.table, GREEN, number).origin
+    for one in origin.unique().tolist():
+        row, column = (origin == one).nonzero()[0].tolist()
+        expected = list(bytes.fromhex(ORIGIN_COLOURS[one][1:]))
+        assert painted(page, row, column) == expected
+        swatch = page.locator("#lut-explorer .legend .swatch").nth(one)
+        shown = swatch.evaluate("swatch => getComputedStyle(swatch).backgroundColor")
+        assert shown == f"rgb({', '.join(map(str, expected))})"
+    assert len(origin.unique()) > 1
 
 
 @pytest.mark.browser
@@ -235,6 +277,51 @@ def test_a_slider_moved_fast_ends_where_it_was_left(opened: Callable[..., "Page"
     canvas = page.locator("#lut-explorer canvas")
     expect(canvas).to_have_attribute("data-shown", re.compile(r"one \d \d+,\d+,12 "))
     expect(slider).to_have_value("12")
+
+
+@pytest.mark.browser
+def test_a_change_made_before_the_answer_to_another_keeps_both(
+    opened: Callable[..., "Page"],
+) -> None:
+    page = opened()
+    canvas = page.locator("#lut-explorer canvas")
+    # In one go, so that no answer can come between.
+    page.evaluate(
+        """() => {
+            const find = (selector) => document.querySelector(`#lut-explorer ${selector}`);
+            const slider = find(".sliders input");
+            slider.value = 5;
+            slider.dispatchEvent(new Event("input"));
+            find("[name=explorer-channel][value='2']").click();
+        }"""
+    )
+    expect(canvas).to_have_attribute("data-shown", re.compile(r"^one 2 \d+,\d+,5 "))
+    page.evaluate(
+        """() => {
+            for (const [axis, model] of [["columns", 1], ["rows", 2]]) {
+                const select = document.querySelector(`#lut-explorer select.${axis}`);
+                select.value = model;
+                select.dispatchEvent(new Event("change"));
+            }
+            document.querySelector("#lut-explorer [name=explorer-view][value=all]").click();
+        }"""
+    )
+    expect(canvas).to_have_attribute("data-shown", re.compile("^all 2 "))
+    expect(page.locator("#lut-explorer .axis-name.across")).to_have_text("B, level")
+    expect(page.locator("#lut-explorer .axis-name.up")).to_have_text("C, level")
+
+
+@pytest.mark.browser
+def test_counts_that_a_file_does_not_have_are_not_taken_for_none() -> None:
+    with opened_in_browser(build(without_counts(compared(3, 32)))) as open_page:
+        page = open_page()
+        said = page.locator("#lut-explorer .said")
+        expect(said).to_contain_text("The file does not say how many reference pixels")
+        page.locator("#lut-explorer select.colour").select_option("count")
+        expect(page.locator("#lut-explorer .legend")).to_contain_text("The file does not say")
+        page.get_by_text("All slices").click()
+        expect(said).to_contain_text("The file does not say which bin sets have reference pixels")
+        expect(said).to_contain_text(re.compile(r"Of 64 \d+ have pixels of this picture\."))
 
 
 @pytest.mark.browser

@@ -6,22 +6,28 @@ const LONGEST_WAIT = 3000; // milliseconds: an error has no answer
 /** Asks by `send(question, number)`; `heard(number)` is to be called with what an answer carries. */
 function asker(send) {
   let number = 0;
+  let waiting = null;
   const state = {
-    waiting: null,
+    latest: null, // the last question, until its answer is there: the next one builds on it
     underWay: false,
     ask(question) {
-      state.waiting = question;
+      state.latest = waiting = question;
       if (!state.underWay) next();
     },
     heard(answered) {
-      if (state.underWay && answered === number) next();
+      // What nobody asked for is of another subject than the question that waits.
+      if (answered === undefined) state.latest = waiting = null;
+      else if (state.underWay && answered === number) next();
     },
   };
   function next() {
-    const question = state.waiting;
-    state.waiting = null;
+    const question = waiting;
+    waiting = null;
     state.underWay = question !== null;
-    if (!state.underWay) return;
+    if (!state.underWay) {
+      state.latest = null;
+      return;
+    }
     number += 1;
     const asked = number;
     send(question, asked);

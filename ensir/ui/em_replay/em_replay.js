@@ -13,10 +13,12 @@ function say() {
   find(".e-half").classList.toggle("fresh", place % 2 === 1);
   find(".m-half").classList.toggle("fresh", place > 0 && place % 2 === 0);
   const isEnd = place >= lastPlace();
-  find(".expect").disabled = isEnd || place % 2 === 1;
-  find(".maximise").disabled = isEnd || place % 2 === 0;
-  find(".expect").classList.toggle("next", !isEnd && place % 2 === 0);
-  find(".maximise").classList.toggle("next", !isEnd && place % 2 === 1);
+  const halves = [find(".expect"), find(".maximise")].map((button, half) => [
+    button,
+    !isEnd && place % 2 === half,
+  ]);
+  for (const [button, isNext] of halves) button.classList.toggle("next", isNext);
+  enable(halves, root);
   const gain = step && score[step] !== null ? score[step] - score[step - 1] : null;
   const last = step ? `Step ${step} raised it by ${written(gain, 7)} nats.` : "";
   const broken = place === lastPlace() && stop === "breakdown" ? props.value.breakdown : last;
@@ -146,7 +148,8 @@ function show() {
   if (!ready) return play(false);
   find(".insight").textContent = value.insight;
   const about = JSON.stringify([value.title, value.names, value.ranges]);
-  const isNew = subject !== about;
+  // Only other first weights are asked for; the rest may be of another fit of the same bin set.
+  const isNew = value.asked === undefined || subject !== about;
   subject = about;
   if (isNew) {
     buildKey();

@@ -17,7 +17,6 @@ from ensir.em_trace import RULES, EmTrace, trace_bin_set
 from ensir.ensemble.mixture import LEAST_GAIN, MOST_STEPS
 from ensir.errors import InputError
 from ensir.fitting import ENOUGH_PIXELS
-from ensir.limits import LEVELS
 from ensir.palettes import candidate_colours
 from ensir.ui.em_replay.scripts import CHARTS_CSS, joined
 from ensir.ui.errors import say_input_errors, told
@@ -28,6 +27,7 @@ SCRIPTS = (
     "mixture.js",
     "charts.js",
     "asking.js",
+    "focus.js",
     "state.js",
     "drawing.js",
     "start_weights.js",
@@ -57,18 +57,16 @@ SPOKEN = {
     "scores": "The mean log-likelihood of a pixel after each step.",
     "gains": "By how much each step raised the log-likelihood, and the gain below which EM stops.",
 }
-MOVED = 0.1  # a weight that EM moves by less stays about where it started
 NO_TABLE = "The candidates are averaged: there is no EM to replay. Choose where weights come from."
 NO_STATISTICS = "This table came without its statistics. Load them to replay how it was fitted."
 
 
-def em_replay_panel(comparison: gr.State, value: Value | None = None) -> gr.HTML:
+def em_replay_panel(comparison: gr.State) -> gr.HTML:
     """The replay inside the Blocks being built; shows what `replay_of` returns.
 
     Other first weights chosen on it are traced anew from the Comparison that `comparison` holds.
     """
     replay = gr.HTML(
-        value,
         html_template=joined(HERE / "em_replay.html"),
         css_template=joined(CHARTS_CSS, HERE / "em_replay.css"),
         js_on_load=joined(*(HERE / name for name in SCRIPTS)),
@@ -115,19 +113,15 @@ def replay_of(
         return {"note": f"{str(error)[0].upper()}{str(error)[1:]}."}
     names = list(comparison.candidates)
     trace = traces["em"]
-    bins = statistics.bins
-    lower = [place * bins.width for place in bins.bins_of(statistics.sets.new_tensor(number))]
-    ranges = [[int(low), min(int(low) + bins.width, LEVELS) - 1] for low in lower]
-    pixels = int(trace.histogram.sum())
     return {
-        "title": _made_otherwise(comparison) + _title(CHANNELS[channel], number, pixels),
+        "title": _made_otherwise(comparison) + _title(CHANNELS[channel], number, trace.pixels),
         "channel": channel,
         "number": number,
         "names": names,
         "colours": candidate_colours(len(names)),
-        "ranges": ranges,
+        "ranges": [list(ends) for ends in statistics.bins.ranges(number)],
         "histogram": trace.histogram.tolist(),
-        "pixels": pixels,
+        "pixels": trace.pixels,
         "mean": trace.mixture.mean[0].tolist(),
         "weights_from": weights if isinstance(weights, str) else "chosen",
         "traces": {name: _steps(one) for name, one in traces.items()},
@@ -178,25 +172,23 @@ def _title(channel: str, number: int, pixels: int) -> str:
 
 def _insight(trace: EmTrace) -> str:
     """What the distance between the means lets EM learn here."""
-    mean, deviation = trace.mixture.mean[0], trace.mixture.variance[0].sqrt()
-    apart, wide = float(mean.max() - mean.min()), float(deviation.mean())
     where = (
-        f"The means lie up to {apart:.1f} levels apart, they begin with deviations of {wide:.1f}"
+        f"The means lie up to {trace.apart:.1f} levels apart, they begin with deviations of "
+        f"{trace.deviation:.1f}"
     )
-    moved = float((trace.mixture.weight[-1] - trace.mixture.weight[0]).abs().max())
-    if apart < wide and moved < MOVED:
+    if not trace.tells_apart and trace.stays:
         return (
             f"{where}: a pixel's level hardly says whose it is, responsibilities stay near the "
             f"weights, and almost any weights are a fixed point. Here EM moves a weight by "
-            f"{moved:.3f} at most: what it starts from matters more than the data."
+            f"{trace.moved:.3f} at most: what it starts from matters more than the data."
         )
-    if apart < wide:
+    if not trace.tells_apart:
         return (
             f"{where}: a pixel's level hardly says whose it is. Yet EM moves a weight by "
-            f"{moved:.3f}, for it tells candidates apart by their variances alone. That is no sign "
-            f"of who is right."
+            f"{trace.moved:.3f}, for it tells candidates apart by their variances alone. That is "
+            f"no sign of who is right."
         )
     return (
         f"{where}: a pixel's level says which candidate was nearer to the truth, so EM has "
-        f"something to learn. Here it moves a weight by up to {moved:.3f}."
+        f"something to learn. Here it moves a weight by up to {trace.moved:.3f}."
     )

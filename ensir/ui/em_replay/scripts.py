@@ -1,4 +1,4 @@
-"""What the scripts of the components that teach share: charts, mixtures, and how to ask."""
+"""What the scripts of the components that teach share: charts, mixtures, focus, how to ask."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ _HERE = Path(__file__).parent
 CHARTS_JS, CHARTS_CSS = _HERE / "charts.js", _HERE / "charts.css"
 MIXTURE_JS = _HERE / "mixture.js"
 ASKING_JS = _HERE / "asking.js"
+FOCUS_JS = _HERE / "focus.js"
 
 
 def joined(*paths: Path) -> str:

@@ -36,12 +36,10 @@ function goTo(wanted) {
       ? button.setAttribute("aria-current", "step")
       : button.removeAttribute("aria-current"),
   );
-  const [back, next] = [find(".back"), find(".next")];
-  // A button that is disabled would lose the focus to nobody.
-  if (step === 1 && isFocused(back)) next.focus();
-  if (step === STEPS && isFocused(next)) back.focus();
-  back.disabled = step === 1;
-  next.disabled = step === STEPS;
+  enable([
+    [find(".back"), step > 1],
+    [find(".next"), step < STEPS],
+  ]);
   find(".next span").textContent = step === STEPS ? "" : `: ${titles[step]}`;
   live("step", `Step ${step} of ${STEPS}`);
   sizes = new WeakMap(); // what was hidden had no size
@@ -56,8 +54,6 @@ function showOnPixel(invent) {
   goTo(5);
   navButtons[4].focus();
 }
-
-const isFocused = (one) => one.getRootNode().activeElement === one;
 
 /** A mark in the colour of a model. */
 function swatch(model) {

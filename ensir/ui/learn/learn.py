@@ -10,8 +10,7 @@ from pathlib import Path
 
 import gradio as gr
 
-from ensir.comparison import Comparison
-from ensir.ui.em_replay.scripts import CHARTS_CSS, CHARTS_JS, MIXTURE_JS, joined
+from ensir.ui.em_replay.scripts import CHARTS_CSS, CHARTS_JS, FOCUS_JS, MIXTURE_JS, joined
 from ensir.ui.example import example
 from ensir.ui.learn.lesson import lesson
 
@@ -29,17 +28,16 @@ SCRIPTS = (
 )
 
 
-def learn_panel(comparison: Comparison | None = None) -> gr.HTML:
-    """The walk inside the Blocks being built; it needs no events.
+def learn_panel() -> gr.HTML:
+    """The walk inside the Blocks being built, on the example that the app opens on.
 
-    The numbers are those of the example that the app opens on, or of another comparison that has
-    its ground truth and statistics.
+    It needs no events.
     """
     return gr.HTML(
-        lesson(comparison or example()),
+        lesson(example()),
         html_template=joined(HERE / "learn.html"),
         css_template=joined(CHARTS_CSS, HERE / "learn.css"),
-        js_on_load=joined(MIXTURE_JS, CHARTS_JS, *(HERE / name for name in SCRIPTS)),
+        js_on_load=joined(MIXTURE_JS, CHARTS_JS, FOCUS_JS, *(HERE / name for name in SCRIPTS)),
         apply_default_css=False,
         padding=False,
         elem_id="learn",

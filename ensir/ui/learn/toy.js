@@ -240,8 +240,10 @@ function sayToy(shown) {
   live("score", written(walk.scores[Math.floor(place / 2)], 5));
   const onward = [find('[data-do="half"]'), find('[data-do="end"]')];
   onward[0].textContent = place % 2 ? "M step" : "E step";
-  const isEnd = place === lastPlace();
-  if (isEnd && onward.some(isFocused)) find('[data-do="start"]').focus();
-  for (const button of onward) button.disabled = isEnd;
+  const canGoOn = place < lastPlace();
+  enable(
+    onward.map((button) => [button, canGoOn]),
+    find('[data-do="start"]'),
+  );
   live("share", written(toy.share, 2));
 }

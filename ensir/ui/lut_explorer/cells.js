@@ -5,7 +5,6 @@ const find = (selector) => element.querySelector(selector);
 const canvas = find("canvas");
 const NUMBERS = { u1: Uint8Array, f4: Float32Array, f8: Float64Array };
 const PALE = 0.3; // how much of its colour a cell without reference pixels shows
-const ORIGIN_COLOURS = ["#3b82f6", "#E69F00", "rgb(128 128 128 / 30%)"];
 const ALIKE = 1 / 255; // weights that differ by less
 const GREY = "rgb(128 128 128)";
 const GAP = 4; // CSS pixels between small planes

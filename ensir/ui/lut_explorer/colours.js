@@ -20,8 +20,8 @@ const known = (source, at) => source.count[at] !== 0; // -1: the file does not s
 
 /** The colour of a cell, and how much of it is shown. */
 function painted(source, at) {
-  const { scales, colours, most } = props.value;
-  if (colour === "origin") return [ORIGIN_COLOURS[source.origin[at]], 1];
+  const { scales, colours, most, origin_colours } = props.value;
+  if (colour === "origin") return [origin_colours[source.origin[at]], 1];
   if (colour === "count") {
     const count = source.count[at];
     return count > 0

@@ -61,12 +61,12 @@ function buildSliders() {
 
 const engine = asker((plane, asked) => trigger("look", { ...plane, asked }));
 
-/** Asks for another plane: the one that waits already, or the one shown, with a change. */
+/** The plane that was asked for last, or else the one shown. */
+const wanted = () => engine.latest ?? { ...props.value, all: view === "all" };
+
+/** Asks for another plane: the wanted one with a change. */
 function askFor({ bin, ...change }) {
-  const { channel, rows, columns, bins, all } = engine.waiting ?? {
-    ...props.value,
-    all: view === "all",
-  };
+  const { channel, rows, columns, bins, all } = wanted();
   const asked = { channel, rows, columns, bins: [...bins], all, ...change };
   if (bin) asked.bins[bin[0]] = bin[1];
   engine.ask(asked);
@@ -135,19 +135,19 @@ let subject = "";
 function show() {
   const { value } = props;
   const ready = Boolean(value?.cells);
+  engine.heard(value?.asked);
   find(".body").hidden = !ready;
   find(".empty").hidden = ready;
   find(".empty").textContent = value?.note ?? "";
   if (!ready) return;
-  engine.heard(value.asked);
   cells = unpacked(value.cells);
-  overview = value.overview ? unpacked(value.overview) : overview;
+  overview = unpacked(value.overview);
   find(".which").textContent = value.title;
   if (value.asked === undefined || subject !== value.title) {
     cursor = { row: value.bins[value.rows], column: value.bins[value.columns] };
     subject = value.title;
   }
-  if (view === "all" && !value.overview) view = "one";
+  if (view === "all" && !overview && !engine.latest?.all) view = "one";
   tile = value.bins[others()[0]] ?? 0;
   buildControls();
   legend();
@@ -173,11 +173,13 @@ find(".colour").addEventListener("change", (event) => {
 });
 find("select.columns").addEventListener("change", (event) => {
   const columns = Number(event.target.value);
-  askFor({ columns, rows: columns === props.value.rows ? props.value.columns : props.value.rows });
+  const before = wanted();
+  askFor({ columns, rows: columns === before.rows ? before.columns : before.rows });
 });
 find("select.rows").addEventListener("change", (event) => {
   const rows = Number(event.target.value);
-  askFor({ rows, columns: rows === props.value.columns ? props.value.rows : props.value.columns });
+  const before = wanted();
+  askFor({ rows, columns: rows === before.columns ? before.rows : before.columns });
 });
 find(".channels").addEventListener("change", (event) =>
   askFor({ channel: Number(event.target.value) }),

@@ -15,7 +15,7 @@ from ensir.comparison import CHANNELS, Comparison
 from ensir.ensemble.lookup_table import LookupTable, Origin
 from ensir.errors import InputError
 from ensir.inspection import origin_words
-from ensir.palettes import CIVIDIS, VIRIDIS, candidate_colours, colour_stops
+from ensir.palettes import CIVIDIS, ORIGIN_COLOURS, VIRIDIS, candidate_colours, colour_stops
 from ensir.table_slices import (
     MOST_CELLS,
     PictureCounts,
@@ -31,7 +31,6 @@ from ensir.ui.errors import say_input_errors, told
 HERE = Path(__file__).parent
 # In this order, as one script.
 SCRIPTS = ("cells.js", "colours.js", "drawing.js", "words.js", "lut_explorer.js")
-GREEN = 1
 STOPS = 256  # colours of a scale
 NO_TABLE = "The candidates are averaged: there is no table. Choose where weights come from."
 
@@ -41,14 +40,13 @@ Value = dict[str, Any]  # what a component's script draws: plain values alone
 _counted: WeakKeyDictionary[Comparison, dict[int, PictureCounts]] = WeakKeyDictionary()
 
 
-def lut_explorer_panel(comparison: gr.State, value: Value | None = None) -> gr.HTML:
+def lut_explorer_panel(comparison: gr.State) -> gr.HTML:
     """The explorer inside the Blocks being built; shows what `explorer_of` returns.
 
     Its event `pick` has the `channel` and `number` of the bin set that was clicked. Other planes
     are taken from the table of the Comparison that `comparison` holds.
     """
     explorer = gr.HTML(
-        value,
         html_template=joined(HERE / "lut_explorer.html"),
         css_template=joined(HERE / "lut_explorer.css"),
         js_on_load=joined(ASKING_JS, *(HERE / name for name in SCRIPTS)),
@@ -79,18 +77,14 @@ def on_look(comparison: Comparison, event: gr.EventData) -> Value:
     return {**value, "asked": asked}  # so that the script knows its answer
 
 
-def explorer_of(comparison: Comparison, channel: int = GREEN, number: int | None = None) -> Value:
+def explorer_of(comparison: Comparison, channel: int, number: int) -> Value:
     """What the explorer shows of a comparison's table: the plane through the bin set `number`.
 
-    Without a number, through the one with the most pixels of the picture. The first two candidates
-    are its axes.
+    The first two candidates are its axes.
     """
     table = comparison.table
     if table is None:
         return {"note": NO_TABLE}
-    if number is None:
-        counts = _counts(comparison, table, channel)
-        number = int(counts.number[counts.count.argmax()])
     bins = table.bins.bins_of(torch.tensor(number)).tolist()
     return _plane_of(comparison, table, channel, (1, 0), bins, False)
 
@@ -117,6 +111,7 @@ def _plane_of(
         "colours": candidate_colours(len(names)),
         "scales": {"weight": colour_stops(VIRIDIS, STOPS), "count": colour_stops(CIVIDIS, STOPS)},
         "origins": [origin_words(origin, table.provenance.method) for origin in Origin],
+        "origin_colours": ORIGIN_COLOURS,
         "most": max(int(table.count[channel].max()), 1),
         "width": table.bins.width,
         "channels": table.channels,

@@ -13,8 +13,11 @@ const swatch = (background, className = "swatch") => {
   return made;
 };
 
+const NOT_SAID = "The file does not say how many reference pixels";
+const saysCounts = (source) => source.count.every((count) => count >= 0);
+
 function legend() {
-  const { names, colours, scales, most, origins } = props.value;
+  const { names, colours, scales, most, origins, origin_colours } = props.value;
   const pair = (mark, text) => node("span", { className: "pair" }, mark, text);
   const bar = (words, least, scale, highest) => {
     const made = node("i", { className: "bar" });
@@ -24,7 +27,9 @@ function legend() {
   };
   const parts = [];
   if (colour === "origin")
-    parts.push(...origins.map((words, origin) => pair(swatch(ORIGIN_COLOURS[origin]), words)));
+    parts.push(...origins.map((words, origin) => pair(swatch(origin_colours[origin]), words)));
+  else if (colour === "count" && !saysCounts(cells))
+    parts.push(node("span", { className: "note", text: `${NOT_SAID} each bin set has.` }));
   else if (colour === "count")
     parts.push(bar("reference pixels, log scale", "1", scales.count, most.toLocaleString("en")));
   else if (colour === "largest")
@@ -73,11 +78,7 @@ function sayCell() {
   const count = cells.count[at];
   const words = origins[cells.origin[at]];
   const reference =
-    count < 0
-      ? "The file does not say how many reference pixels"
-      : count
-        ? many(count, "reference pixel")
-        : "No reference pixel";
+    count < 0 ? NOT_SAID : count ? many(count, "reference pixel") : "No reference pixel";
   find(".said").textContent =
     `${reference}: ${words}. ${cells.here[at] ? many(cells.here[at], "pixel") : "No pixel"} of this picture.`;
   canvas.setAttribute(
@@ -89,15 +90,18 @@ function sayCell() {
 function sayTile() {
   const [third] = others();
   const cellsOfTile = perModel() ** 2;
-  let [filled, here] = [0, 0];
+  let [filled, here, isSaid] = [0, 0, true];
   for (let at = tile * cellsOfTile; at < (tile + 1) * cellsOfTile; at += 1) {
     filled += overview.count[at] > 0;
+    isSaid &&= overview.count[at] >= 0;
     here += overview.here[at] > 0;
   }
   find("h2").textContent = `${props.value.names[third]} ${rangeOf(tile)}`;
   find("tbody").replaceChildren();
-  find(".said").textContent =
-    `Of ${cellsOfTile} bin sets ${filled} have reference pixels, and ${here} have pixels of this picture.`;
+  const ofPicture = `${here} have pixels of this picture.`;
+  find(".said").textContent = isSaid
+    ? `Of ${cellsOfTile} bin sets ${filled} have reference pixels, and ${ofPicture}`
+    : `The file does not say which bin sets have reference pixels. Of ${cellsOfTile} ${ofPicture}`;
   canvas.setAttribute(
     "aria-label",
     "All slices of the lookup table. Arrow keys move from slice to slice, Enter opens one.",
