@@ -89,7 +89,7 @@ def _wire_inputs(inputs: Inputs) -> None:
     """What changes the left column alone."""
     task, picture, degrade = inputs.task, inputs.picture, inputs.degrade
     of_task = [inputs.restorers, inputs.strength, degrade]
-    task.input(on_task, [task, picture, degrade], of_task, queue=False)
+    task.input(on_task, [task, picture, degrade], of_task, trigger_mode="always_last", queue=False)
     degrade.change(on_degrade, [task, degrade], inputs.strength, queue=False)
     gr.on(
         [picture.upload, picture.clear],
@@ -160,7 +160,7 @@ def _wire_tabs(results: Results, comparison: gr.State, highlight: gr.State) -> N
     inspected = [*results.inspected, results.changed]
     tab = results.open_tab
     there, traced = gr.State(None), gr.State(None)  # what is in the list, and in the other two
-    results.tabs.select(on_tab, None, tab, queue=False, show_progress="hidden")
+    results.tabs.select(on_tab, None, tab, queue=False, show_progress="hidden", **EACH)
     # Not `input`: Gradio sends that whenever a list is left, and what has the focus is drawn anew.
     gr.on(
         [comparison.change, channel.change, results.sort_by.select, tab.change],
@@ -169,8 +169,9 @@ def _wire_tabs(results: Results, comparison: gr.State, highlight: gr.State) -> N
         [results.bin_sets, there],
         **SHOWN,
     )
+    # Also of the result: other weights may leave the histogram as it is.
     gr.on(
-        [results.histogram.change, tab.change],
+        [comparison.change, results.histogram.change, tab.change],
         on_replay,
         [comparison, x, y, channel, tab, traced],
         [results.replay, results.explorer, traced],
@@ -184,8 +185,8 @@ def _wire_tabs(results: Results, comparison: gr.State, highlight: gr.State) -> N
     )
     results.explorer.pick(
         on_cell,
-        [comparison, *map_look],
-        [results.viewer, highlight, x, y, channel, *inspected],
+        [comparison, *map_look, traced],
+        [results.viewer, highlight, x, y, channel, *inspected, traced],
         **{**SHOWN, **EACH},
     )
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Generator
 from contextlib import closing
 from dataclasses import dataclass, replace
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,7 @@ from ensir.ui.base_models import Steps, chosen_at_first, estimate_words, offered
 from ensir.ui.errors import say_input_errors, told
 from ensir.ui.example import SEED, example_files, example_pictures
 from ensir.ui.inspecting import NO_CANDIDATE, inspected, pinned
-from ensir.ui.layers import SOLID
+from ensir.ui.layers import SOLID, viewer_value
 from ensir.ui.reference import FILE, reference_for, tolerance_for
 from ensir.ui.side_by_side import side_by_side
 
@@ -71,6 +72,7 @@ class Ran:
 
     comparison: Comparison
     weights: Weights
+    truth: str | None = None  # the file in the field of the ground truth when it began
 
 
 @dataclass(frozen=True)
@@ -174,7 +176,7 @@ def on_run(
         *fused_outputs(compared, about, view),
         views.candidate_items(compared),
         inputs,
-        Ran(compared, weights),
+        Ran(compared, weights, picture if degrade else truth),  # as `on_begin` fills the field
     )
 
 
@@ -187,10 +189,19 @@ def on_begin(start: str, picture: str | None, degrade: bool, inputs: int) -> tup
     return gr.update(interactive=True), truth, inputs
 
 
-def on_new_input(inputs: int, fused_inputs: int) -> tuple[object, ...]:
+def on_new_input(inputs: int, fused_inputs: int, of_fused: int) -> tuple[object, ...]:
     """Counts the input, forgets the ground truth of the one before, and asks for the button."""
-    truth = None if inputs == fused_inputs else gr.skip()
+    truth = None if inputs in (fused_inputs, of_fused) else gr.skip()
     return inputs + 1, truth, views.notes(NEW_INPUT)
+
+
+def on_eightfold(inputs: int, fused_inputs: int, of_fused: int) -> tuple[object, ...]:
+    """Counts what is asked of the same picture, and asks for the button.
+
+    The ground truth stays, and is still forgotten with the picture.
+    """
+    is_of_fused = inputs in (fused_inputs, of_fused)
+    return inputs + 1, inputs + 1 if is_of_fused else gr.skip(), views.notes(NEW_INPUT)
 
 
 @say_input_errors
@@ -199,25 +210,51 @@ def on_settled(
     inputs: int,
     fused_inputs: int,
     ran: Ran | None,
+    drawn: View,
+    truth: str | None,
     *weights_and_view: Any,  # noqa: ANN401
 ) -> object:
-    """After a run: takes the weights that were chosen while it went on.
+    """After a run: takes the weights and the ground truth that came while it went on.
 
-    New input waits for the button; other weights are those of the result at once. What was fused
-    of the candidates before, and came after the run, gives way to it.
+    New input waits for the button, and so does its ground truth; other weights are those of the
+    result at once. What was fused of the candidates before, and came after the run, gives way to
+    it; so does what was shown of it in the viewer.
     """
     if ran is None:
         return gr.skip()
-    is_shown = _is_of_same_candidates(comparison, ran.comparison)
-    if is_shown and ran.weights == Weights(*weights_and_view[:6]):
-        return gr.skip()
-    again: Any = on_refit(ran.comparison, inputs, fused_inputs, *weights_and_view)
+    # Of newer input, nobody knows whether the ground truth is of that.
+    known = ran.comparison if inputs != fused_inputs else _held_against(ran, truth)
+    is_shown = known is ran.comparison and _is_of_same_candidates(comparison, known)
+    again: Any = gr.skip()
+    if not is_shown or ran.weights != Weights(*weights_and_view[:6]):
+        again = on_refit(known, inputs, fused_inputs, *weights_and_view)
+    if isinstance(again, tuple):
+        return again if is_shown else (*again[:-1], views.candidate_items(again[0]))
     if is_shown:
-        return again
-    view = View(*weights_and_view[6:])
-    is_new = isinstance(again, tuple)
-    outputs: Any = again[:-1] if is_new else fused_outputs(ran.comparison, None, view)
-    return *outputs, views.candidate_items(outputs[0])
+        return _in_viewer_again(comparison, drawn)
+    return *fused_outputs(known, None, View(*weights_and_view[6:])), views.candidate_items(known)
+
+
+def _held_against(ran: Ran, truth: str | None) -> Comparison:
+    """What a run came to, held against a ground truth if that is another one, and fits."""
+    if truth in (None, ran.truth):
+        return ran.comparison
+    try:
+        return with_truth(ran.comparison, read_picture(Path(truth), TRUTH).values)
+    except InputError as error:  # the rest of the page is to be right all the same
+        gr.Warning(escape(str(error), quote=False), title="This cannot be used")
+        return ran.comparison
+
+
+def _in_viewer_again(comparison: Comparison, drawn: View) -> tuple[object, ...]:
+    """Of `fused_outputs` and the candidates, the viewer as the result came, without a highlight."""
+    value = viewer_value(
+        comparison,
+        map_channel=drawn.map_channel,
+        opacity=drawn.map_opacity,
+        pinned=pinned(comparison, drawn.x, drawn.y),
+    )
+    return gr.skip(), replace(value, keeps_pin=True), None, *[gr.skip()] * 15
 
 
 def on_waiting(inputs: int, fused_inputs: int) -> object:

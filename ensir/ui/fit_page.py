@@ -182,7 +182,7 @@ def _fitting(
     bin_width, method, trust = choices
     begun: list[tuple[Callable[..., Dependency], Callable[..., object], list[Component], str]]
     begun = [(run.click, on_fit, [*of, *choices], "once")]
-    chosen = method.input(on_method, method, trust, queue=False)
+    chosen = method.input(on_method, method, trust, trigger_mode="always_last", queue=False)
     for changed in (bin_width.input, trust.input, chosen.then):
         begun.append((changed, on_fit_again, [fit, *choices], "always_last"))
     jobs = []

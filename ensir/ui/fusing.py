@@ -14,6 +14,7 @@ from ensir.ui.base_models import ONE_AT_A_TIME
 from ensir.ui.choosing import wire_choosing
 from ensir.ui.events import (
     on_begin,
+    on_eightfold,
     on_example,
     on_method,
     on_new_input,
@@ -36,7 +37,9 @@ from ensir.ui.workspace import on_open
 QUICK = {"trigger_mode": "always_last", "show_progress": "hidden"}
 # Of events that say what was clicked, Gradio would send the first one's word with a later one too.
 EACH = {"trigger_mode": "multiple"}
-# What shows another value in the viewer waits for what makes a new result, and sees that.
+# What shows another value in the viewer waits for what fuses again, and sees that. A run has a
+# lane of its own: what it overtakes ends later, and `on_settled`, behind that, shows the run's
+# result once more.
 SHOWN = {**QUICK, "concurrency_id": "result"}
 
 
@@ -50,6 +53,7 @@ class Fusing:
     comparison: gr.State  # what is looked at
     given: gr.State  # counts inputs: those that were not fused yet wait for the button
     fused_inputs: gr.State  # the count when they were fused last
+    of_fused: gr.State  # the last count at which the picture was still the one fused last
     pressed: gr.State  # the count when the button was pressed last
     ran: gr.State  # what the last run came to
     drawn: gr.State  # the view that the result was drawn in
@@ -115,7 +119,7 @@ def wire_fusing(
         *(results.score_table, inputs.note, results.x, results.y, *results.inspected),
         *(results.changed, results.sort_by, results.bin_sets_help, drawn),
     )
-    counts = {name: gr.State(0) for name in ("given", "fused_inputs", "pressed")}
+    counts = {name: gr.State(0) for name in ("given", "fused_inputs", "of_fused", "pressed")}
     it = Fusing(
         app,
         inputs,
@@ -143,13 +147,14 @@ def wire_fusing(
 def _wire_new_input(it: Fusing) -> None:
     """Counts what is given: it waits for the button."""
     inputs = it.inputs
+    counts = [it.given, it.fused_inputs, it.of_fused]
     for event in (
         *(inputs.picture.upload, inputs.picture.clear, inputs.own_files.upload),
-        inputs.degrade.input,
-        *(inputs.strength.input, inputs.task.input, inputs.eightfold.input),
+        *(inputs.degrade.input, inputs.strength.input, inputs.task.input),
     ):
-        counted = [it.given, inputs.truth, inputs.note]
-        event(on_new_input, [it.given, it.fused_inputs], counted, queue=False)
+        event(on_new_input, counts, [it.given, inputs.truth, inputs.note], queue=False)
+    counted = [it.given, it.of_fused, inputs.note]
+    inputs.eightfold.input(on_eightfold, counts, counted, queue=False)
 
 
 def _wire_weights(it: Fusing) -> None:
@@ -157,7 +162,10 @@ def _wire_weights(it: Fusing) -> None:
     inputs = it.inputs
     weights = [inputs.bin_width.input, inputs.trust.input, inputs.soft.input]
     it.refit_after(partial(gr.on, [*weights, inputs.source.select, inputs.file.upload]))
-    it.refit_after(inputs.method.input(on_method, inputs.method, inputs.trust, queue=False).then)
+    method = inputs.method.input(
+        on_method, inputs.method, inputs.trust, trigger_mode="always_last", queue=False
+    )
+    it.refit_after(method.then)
     it.look_after(
         inputs.truth.upload(
             on_truth,
@@ -215,7 +223,7 @@ def _wire_end(it: Fusing, job: Dependency) -> None:
     """After a run: takes what was chosen while it went on, and says what waits."""
     settled = job.success(
         on_settled,
-        [*it.there, it.ran, *it.weights_and_view],
+        [*it.there, it.ran, it.drawn, it.inputs.truth, *it.weights_and_view],
         show_progress="hidden",
         **it.refitted,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from weakref import ref
 
 import gradio as gr
@@ -64,7 +64,7 @@ def on_want(
         raise InputError(
             f"at most {MOST_WANTED} layers are looked at at once, got {len(names)}: show fewer"
         )
-    return viewer_value(
+    value = viewer_value(
         comparison,
         names,
         map_channel=map_channel,
@@ -72,6 +72,7 @@ def on_want(
         pinned=pinned(comparison, x, y),
         highlight=highlight,
     )
+    return replace(value, keeps_pin=True)
 
 
 @say_input_errors
@@ -181,7 +182,8 @@ def on_map_look(
         pinned=pinned(comparison, x, y),
         highlight=highlight,
     )
-    return items, views.map_legend(comparison, kind, map_channel, opacity), value
+    legend = views.map_legend(comparison, kind, map_channel, opacity)
+    return items, legend, replace(value, keeps_pin=True)
 
 
 @say_input_errors
@@ -205,20 +207,28 @@ def on_bin_set(
 
 @say_input_errors
 def on_cell(
-    comparison: Comparison, map_channel: str, opacity: float, event: gr.EventData
+    comparison: Comparison,
+    map_channel: str,
+    opacity: float,
+    traced: Traced | None,
+    event: gr.EventData,
 ) -> tuple[object, ...]:
-    """Shows a bin set chosen in the table: where it lies, or, where it does not, itself alone."""
+    """Shows a bin set chosen in the table: where it lies, or, where it does not, itself alone.
+
+    The table stands on it already, and keeps the axes that the visitor has chosen.
+    """
     channel, number = told(event, channel=int, number=int)
     bin_set = inspect_bin_set(_table(comparison), comparison.fits, channel, number)
     inside = pixels_of(comparison, channel, number)
     if not inside.any():
         sentence = views.notes(f"{bin_set_words(bin_set)} This picture has no pixel in it.")
         unchanged = [gr.skip()] * 6  # the viewer, its highlight, x, y, the channel and the table
-        return *unchanged, sentence, bin_set_svg(bin_set), NO_CANDIDATE
+        return *unchanged, sentence, bin_set_svg(bin_set), NO_CANDIDATE, gr.skip()
     value, highlight, x, y, *rest = _highlighted(
         comparison, bin_set.channel, map_channel, opacity, inside
     )
-    return value, highlight, x, y, bin_set.channel, *rest
+    stands = {**(traced or {}), TABLE_TAB: (ref(comparison), channel, number)}
+    return value, highlight, x, y, bin_set.channel, *rest, stands
 
 
 @say_input_errors

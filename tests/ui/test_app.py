@@ -34,15 +34,15 @@ from ensir.progress import IsCancelled, OnProgress
 from ensir.restorers import RESTORERS, restore_with
 from ensir.table_files import table_bytes
 from ensir.tasks import TASKS, degraded
-from ensir.ui import fit_events, launch
+from ensir.ui import fit_events, inspecting, launch
 from ensir.ui.base_models import chosen_at_first
 from ensir.ui.downloads import DOWNLOADS, MAPS_LABEL, WORKSPACE_LABEL
 from ensir.ui.example import RESTORERS as EXAMPLE_RESTORERS
 from ensir.ui.example import SEED, TASK, example, example_files
-from ensir.ui.layers import WINNER, layer_picture
+from ensir.ui.layers import WINNER, layer_picture, viewer_value
 from ensir.ui.links import COPY_LABEL
 from ensir.ui.reference import SAMPLE, reference_for, sample_statistics, samples
-from ensir.ui.viewer import stored_mask
+from ensir.ui.viewer import ViewerValue, stored_mask
 from ensir.ui.views import MOST_BIN_SETS
 from tests.conftest import make_pictures
 from tests.zips import NAMES as SET_NAMES
@@ -1060,6 +1060,68 @@ def test_what_is_chosen_during_a_run_is_shown_after_it_and_the_next_can_be_stopp
     page.locator("#stop").click()
     wait_for(page, slow.stopped.is_set)
     expect(page.locator("#stop")).to_be_disabled()
+
+
+def test_a_ground_truth_that_comes_during_a_run_scores_its_result(
+    opened: Callable[..., "Page"], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, truth = make_pictures(seed=19, members=1, height=64, width=48)
+    noisy = degraded(truth, TASK, TASKS[TASK].usual, SEED)
+    slow = SlowRestorer()
+    slow.name = ONE  # which the sample knows
+    page = opened()
+    give(page, "picture", png("noisy.png", noisy))
+    with monkeypatch.context() as patched:
+        patched.setitem(RESTORERS, ONE, slow)
+        page.locator("#run").click()
+        wait_for(page, slow.begun.is_set)
+        page.get_by_text("Ground truth, if you have it").click()
+        expect(page.locator("#truth img")).to_have_count(0)
+        give(page, "truth", png("gt.png", truth))
+        slow.finish.release()
+        expect(page.locator("#note")).not_to_contain_text("New input")
+        expect(page.locator("#stop")).to_be_disabled()
+    names = [name for name in EXAMPLE_RESTORERS if name != ONE]
+    restored = restore_with(names, noisy, lambda done, of: None, lambda: False)
+    candidates = {name: restored.get(name, noisy) for name in EXAMPLE_RESTORERS}
+    expected = compare(candidates, degraded=noisy, truth=truth, reference=OF_EXAMPLE, bin_width=16)
+    expect(page.locator("#scores")).to_contain_text("fused")
+    wait_until_shown(page, expected.fused.values)
+    assert table(page, "scores") == {name: cells for name, *cells in scores(expected)}
+    assert page.get_by_test_id("toast-text").count() == 0
+
+
+def test_what_was_asked_of_the_result_before_does_not_cover_the_one_of_a_run(
+    opened: Callable[..., "Page"], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    def late(comparison: Comparison, *rest: Any, **named: Any) -> ViewerValue:  # noqa: ANN401
+        value = viewer_value(comparison, *rest, **named)
+        if comparison is example():
+            begun.set()
+            go_on.wait(WAIT / 1000)
+        return value
+
+    page = opened()
+    candidates, _ = make_pictures(seed=20, members=2, height=60, width=80)
+    named = dict(zip(("bilateral", "median"), candidates, strict=True))
+    page.get_by_label("My own candidates").click()
+    give(page, "own-candidates", [png(f"{name}.png", one) for name, one in named.items()])
+    monkeypatch.setattr(inspecting, "viewer_value", late)
+    panel(page, 0).locator("select.chooser").select_option(ONE)
+    wait_for(page, begun.is_set)
+    page.locator("#run").click()
+    expected = compare(named, reference=sample_statistics(), bin_width=16)
+    wait_until_shown(page, expected.fused.values)
+    expect(page.locator("#stop")).to_be_disabled()
+    open_tab(page, "Bin sets")
+    go_on.set()
+    listed = page.locator("#bin-sets .grid-container button")
+    expect(listed.first).to_contain_text("pixels")  # asked for later: what was late has come
+    look_at(page, 0, "median")
+    wait_until_shown(page, named["median"], place=0)
+    wait_until_shown(page, expected.fused.values)
 
 
 def test_on_a_phone_the_result_comes_into_sight(opened: Callable[..., "Page"]) -> None:

@@ -90,6 +90,38 @@ def test_every_handler_is_wired_with_as_many_values_as_it_takes(app: gr.Blocks, 
             assert len(event.inputs) == len(named) + (7 if name == "on_viewed" else 13)
 
 
+def test_what_the_page_settles_after_a_run_is_of_the_fields_it_names(app: gr.Blocks) -> None:
+    for event in wired(app, "on_settled"):
+        _, _, _, _, drawn, truth = event.inputs[:6]
+        assert drawn is event.outputs[16] and truth.elem_id == "truth"
+
+
+def test_eight_views_leave_the_ground_truth_alone(app: gr.Blocks, blocks: list[Any]) -> None:
+    (ticked,) = wired(app, "on_eightfold")
+    (eightfold,) = (block for block in blocks if block.elem_id == "eightfold")
+    assert ticked.targets == [(eightfold._id, "input")]
+    assert [it.elem_id for it in ticked.outputs] == [None, None, "note"]
+    for event in wired(app, "on_new_input"):
+        assert (eightfold._id, "input") not in event.targets
+        assert event.inputs == ticked.inputs and ticked.outputs[1] is event.inputs[2]
+        assert [it.elem_id for it in event.outputs] == [None, "truth", "note"]
+
+
+def test_what_shows_another_value_in_the_viewer_has_ended_when_a_run_settles(
+    app: gr.Blocks,
+) -> None:
+    for name in ("on_want", "on_inspect", "on_map_look", "on_bin_set", "on_cell", "on_settled"):
+        for event in wired(app, name):
+            assert "viewer" in [it.elem_id for it in event.outputs]
+            assert event.concurrency_id == "result" and event.concurrency_limit in (1, "default")
+
+
+def test_a_choice_that_comes_while_the_one_before_is_under_way_counts(app: gr.Blocks) -> None:
+    modes = {"on_task": "always_last", "on_method": "always_last", "on_tab": "multiple"}
+    for name, mode in modes.items():
+        assert {event.trigger_mode for event in wired(app, name)} == {mode}
+
+
 def test_what_a_new_result_changes_goes_to_where_it_belongs(app: gr.Blocks) -> None:
     """In the order of `events.fused_outputs`; on_run adds three, on_refit the candidates."""
     expected = [
@@ -138,7 +170,7 @@ def test_what_a_tab_shows_is_filled_when_it_is_opened_and_then_kept_up(app: gr.B
     assert [event for _, event in opening.targets] == ["select"]
     assert tab in listing.inputs and tab in replay.inputs
     assert {(listing.inputs[0]._id, "change"), (tab._id, "change")} <= {*listing.targets}
-    assert (tab._id, "change") in replay.targets
+    assert {(replay.inputs[0]._id, "change"), (tab._id, "change")} <= {*replay.targets}
 
 
 def test_nothing_of_the_page_is_offered_as_an_api(app: gr.Blocks) -> None:

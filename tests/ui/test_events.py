@@ -44,6 +44,7 @@ from ensir.ui.events import (
     fused_outputs,
     on_begin,
     on_degrade,
+    on_eightfold,
     on_estimate,
     on_example,
     on_method,
@@ -59,7 +60,7 @@ from ensir.ui.events import (
 )
 from ensir.ui.example import SEED, example_files
 from ensir.ui.inspecting import NO_CANDIDATE
-from ensir.ui.layers import ALL, SOLID, WINNER, layer_picture
+from ensir.ui.layers import ALL, SOLID, WINNER, layer_picture, viewer_value
 from ensir.ui.reference import FILE, NONE, OWN_TRUTH, SAMPLE, sample_statistics
 from ensir.ui.viewer import ViewerValue
 from tests.conftest import make_pictures
@@ -358,14 +359,24 @@ def test_candidates_of_different_sizes_are_cropped_if_asked_for(upload: Upload) 
 
 
 def test_new_input_forgets_the_truth_and_asks_for_the_button() -> None:
-    inputs, truth, note = on_new_input(3, 3)
+    inputs, truth, note = on_new_input(3, 3, 0)
     assert inputs == 4
     assert truth is None
     assert "press the button" in note
 
 
 def test_the_truth_of_new_input_stays_when_more_input_comes() -> None:
-    assert on_new_input(4, 3)[:2] == (5, SKIP)
+    assert on_new_input(4, 3, 0)[:2] == (5, SKIP)
+    assert on_eightfold(4, 3, 0) == (5, SKIP, views.notes(NEW_INPUT))
+    assert on_new_input(5, 3, 0)[:2] == (6, SKIP)
+
+
+def test_eight_views_of_a_picture_keep_its_truth_until_another_comes() -> None:
+    inputs, of_fused, note = on_eightfold(3, 3, 0)
+    assert (inputs, of_fused, note) == (4, 4, views.notes(NEW_INPUT))
+    assert on_eightfold(inputs, 3, of_fused)[:2] == (5, 5)  # and back again
+    assert on_new_input(5, 3, 5)[:2] == (6, None)
+    assert on_new_input(6, 3, 5)[:2] == (7, SKIP)  # whose truth may have come since
 
 
 def test_a_run_begins_with_the_picture_it_degrades_as_the_truth() -> None:
@@ -374,22 +385,86 @@ def test_a_run_begins_with_the_picture_it_degrades_as_the_truth() -> None:
     assert on_begin(OWN, "x.png", True, 7)[1] == SKIP
 
 
+AVERAGED = Weights(NONE, None, 16, "em", 1, False)
+
+
 def settle(
     comparison: Comparison,
     weights: Weights,
     inputs: int = INPUTS,
     ran: Comparison | None = None,
+    truths: tuple[str | None, str | None] = (None, None),
+    source: str = NONE,
 ) -> Any:  # noqa: ANN401
+    """After a run with the first of two truths; the second is in the field when it has ended."""
     view = (False, FIRST_MAPS, ALL, 5, 3, "green")
-    of_run = Ran(ran or comparison, weights)
-    return on_settled(comparison, inputs, INPUTS, of_run, NONE, None, 16, "em", 1, *view)
+    drawn = View(FIRST_MAPS, "red", 7, 8, "green", 40)
+    of_run = Ran(ran or comparison, weights, truths[0])
+    given = (comparison, inputs, INPUTS, of_run, drawn, truths[1])
+    return on_settled(*given, source, None, 16, "em", 1, *view)
+
+
+def is_left_as_it_came(outputs: Any, comparison: Comparison) -> bool:  # noqa: ANN401 - as above
+    """Whether nothing is shown but once more the viewer, as `settle` says that it was drawn."""
+    value = viewer_value(comparison, map_channel="red", opacity=40, pinned=(7, 8))
+    others = [one for place, one in enumerate(outputs) if place not in (VIEWER, HIGHLIGHT)]
+    return (outputs[VIEWER], outputs[HIGHLIGHT]) == (value, None) and others == [SKIP] * 16
 
 
 def test_weights_chosen_during_a_run_are_taken_after_it(small: Comparison) -> None:
     outputs = settle(small, Weights(SAMPLE, None, 16, "em", 1, False))
     assert outputs[COMPARISON].table is None
     assert settle(small, Weights(NONE, None, 16, "em", 0.5, False))[COMPARISON].table is None
-    assert settle(small, Weights(NONE, None, 16, "em", 1, False)) == SKIP
+    assert on_settled(small, INPUTS, INPUTS, None, View(FIRST_MAPS, ALL, 5, 3, "green"), None) == (
+        SKIP
+    )
+
+
+def test_the_viewer_shows_the_result_once_more_where_all_stays(small: Comparison) -> None:
+    """What was asked for of the result before may have been answered later."""
+    assert is_left_as_it_came(settle(small, AVERAGED), small)
+    late = fuse_again(small, reference=None, bin_width=16, method="em")  # of the same candidates
+    assert is_left_as_it_came(settle(late, AVERAGED, ran=small), late)
+    waits = settle(small, Weights(SAMPLE, None, 16, "em", 1, False), inputs=INPUTS + 1)
+    assert is_left_as_it_came(waits, small)
+
+
+def test_a_ground_truth_that_came_during_a_run_is_that_of_its_result(
+    small: Comparison, upload: Upload
+) -> None:
+    first, other = (upload(f"{name}.png", encode_png(small.candidates[name])) for name in "AB")
+    for before in (None, first):
+        outputs = settle(small, AVERAGED, truths=(before, other))
+        assert torch.equal(outputs[COMPARISON].truth, small.candidates["B"])
+        assert outputs[SCORES] == views.score_table(outputs[COMPARISON])
+        assert same_picture(on_screen(outputs[VIEWER], TRUTH), small.candidates["B"])
+    fitted = settle(small, AVERAGED, truths=(None, other), source=OWN_TRUTH)
+    assert fitted[COMPARISON].fits is not None
+    waits = settle(small, AVERAGED, truths=(None, other), source=FILE)  # which is not there yet
+    assert torch.equal(waits[COMPARISON].truth, small.candidates["B"])
+    for same in ((first, first), (first, None)):  # None: the field was emptied
+        assert is_left_as_it_came(settle(small, AVERAGED, truths=same), small)
+    newer = settle(small, AVERAGED, inputs=INPUTS + 1, truths=(first, other))
+    assert is_left_as_it_came(newer, small)
+
+
+def test_a_ground_truth_that_does_not_fit_the_result_is_a_sentence_and_the_rest_is_done(
+    small: Comparison, upload: Upload
+) -> None:
+    odd = upload("gt.png", encode_png(GROUND_TRUTH[:, 1:]))
+    with pytest.warns(UserWarning, match="the pictures have different sizes"):
+        outputs = settle(small, Weights(SAMPLE, None, 16, "em", 1, False), truths=(None, odd))
+    assert outputs[COMPARISON].table is None
+    assert outputs[COMPARISON].truth is small.truth
+
+
+def test_a_run_notes_the_ground_truth_that_its_field_has(upload: Upload) -> None:
+    picture = upload("x.png", encode_png(CANDIDATES[0]))
+    truth = upload("gt.png", encode_png(GROUND_TRUTH))
+    assert run(picture=picture, truth=truth)[RAN].truth == truth
+    assert run(picture=picture)[RAN].truth is None
+    outputs = run(picture=picture, truth=truth, degrade=True)
+    assert outputs[RAN].truth == on_begin(RESTORE, picture, True, INPUTS)[1] == picture
 
 
 def test_what_is_looked_at_during_a_run_is_looked_at_after_it(small: Comparison) -> None:
@@ -408,7 +483,8 @@ def test_what_is_looked_at_during_a_run_is_looked_at_after_it(small: Comparison)
 
 
 def test_input_that_came_during_a_run_waits_for_the_button(small: Comparison) -> None:
-    assert settle(small, Weights(SAMPLE, None, 16, "em", 1, False), inputs=INPUTS + 1) == SKIP
+    waits = settle(small, Weights(SAMPLE, None, 16, "em", 1, False), inputs=INPUTS + 1)
+    assert waits[COMPARISON] == SKIP
     assert NEW_INPUT in on_waiting(INPUTS + 1, INPUTS)
     assert on_waiting(INPUTS, INPUTS) == SKIP
 
@@ -420,11 +496,11 @@ def test_what_was_fused_of_the_candidates_before_gives_way_to_a_run(
     names = list(small.as_given)[:2]
     ran = compare({name: small.as_given[name] for name in names}, truth=small.truth, bin_width=16)
     late = fuse_again(small, reference=None, bin_width=16, method="em")
-    outputs = settle(late, Weights(NONE, None, 16, "em", 1, False), inputs, ran)
+    outputs = settle(late, AVERAGED, inputs, ran)
     assert list(outputs[COMPARISON].as_given) == names
     assert [name for _, name in outputs[PICTURES]] == names
     again = fuse_again(ran, reference=None, bin_width=16, method="em")
-    assert settle(again, Weights(NONE, None, 16, "em", 1, False), inputs, ran) == SKIP
+    assert is_left_as_it_came(settle(again, AVERAGED, inputs, ran), again)
 
 
 def test_a_refit_fuses_the_same_candidates_with_other_weights(small: Comparison) -> None:
@@ -638,6 +714,9 @@ def test_a_picture_is_made_four_times_smaller_and_held_against_what_the_scale_di
     assert same_picture(on_screen(outputs[VIEWER], INPUT), larger(small, 4))
     assert same_picture(on_screen(outputs[VIEWER], TRUTH), EVEN)
     assert "input" in outputs[SCORES] and "bright" in outputs[SCORES]
+    assert is_left_as_it_came(
+        settle(comparison, AVERAGED, truths=(outputs[RAN].truth, picture)), comparison
+    )
     again = refit(comparison, NONE)
     assert torch.equal(again[COMPARISON].degraded, comparison.degraded)
 
@@ -662,6 +741,8 @@ def test_an_uploaded_truth_is_four_times_the_size_of_what_is_enlarged(
     assert torch.equal(
         refit(without, NONE, truth=upload("gt.png", encode_png(EVEN)))[COMPARISON].truth, EVEN
     )
+    outputs = settle(without, AVERAGED, truths=(None, upload("gt.png", encode_png(EVEN))))
+    assert torch.equal(outputs[COMPARISON].truth, EVEN)
     with pytest.raises(gr.Error, match="enlarge a picture differently"):
         run(**{**arguments, "restorers": ("soft", "median")})
 

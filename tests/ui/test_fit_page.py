@@ -63,6 +63,14 @@ def test_events_take_the_fields_that_the_tab_has(app: gr.Blocks, event: Any) -> 
         assert wired.inputs[-3:] == fields
 
 
+def test_of_methods_chosen_in_a_row_the_last_one_counts(app: gr.Blocks) -> None:
+    method = named(app, "fit-method")
+    (chosen,) = [
+        event for event in events(app, "on_method") if (method._id, "input") in event.targets
+    ]
+    assert chosen.trigger_mode == "always_last"
+
+
 def test_a_fit_and_what_follows_can_be_stopped(app: gr.Blocks) -> None:
     stop = named(app, "stop-fit")
     (pressed,) = [

@@ -1,7 +1,8 @@
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from weakref import ref
 
 import gradio as gr
@@ -13,8 +14,9 @@ from PIL import Image
 from ensir.bin_sets import pixels_of
 from ensir.comparison import AVERAGE, CHANNELS, FUSED, TRUTH, Comparison, compare
 from ensir.images import read_image
-from ensir.inspection import inspect_pixel, what_if
+from ensir.inspection import inspect_pixel, most_disputed_pixel, what_if
 from ensir.ui import views
+from ensir.ui.compare_page import _wire_inspecting, _wire_tabs
 from ensir.ui.em_replay import replay_of
 from ensir.ui.inspecting import (
     BIN_SETS_TAB,
@@ -26,6 +28,7 @@ from ensir.ui.inspecting import (
     inspected,
     listed,
     on_bin_set,
+    on_cell,
     on_changed,
     on_channel,
     on_inspect,
@@ -41,7 +44,17 @@ from ensir.ui.inspecting import (
 )
 from ensir.ui.layers import ALL, SOLID, WINNER, layer_picture, viewer_value
 from ensir.ui.lut_explorer import explorer_of
+from ensir.ui.results_panel import results_panel
 from ensir.ui.viewer import ViewerValue, stored_mask
+from tests.ui.test_em_replay import opened_in_browser
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+try:
+    from playwright.sync_api import expect
+except ImportError:
+    expect = None
 
 pytestmark = pytest.mark.filterwarnings("default")
 
@@ -79,9 +92,10 @@ def test_the_layers_that_the_viewer_wants_are_made(small: Comparison, uploads: P
     value = on_want(small, "blue", 40, 7, 9, mask, event(names=names))
     assert made(value) == {AVERAGE, FUSED, WINNER, TRUTH, *names}
     assert (value.pinned, value.highlight) == ((7, 9), mask)
-    assert value == viewer_value(
+    shown = viewer_value(
         small, names, map_channel="blue", opacity=40, pinned=(7, 9), highlight=mask
     )
+    assert value == replace(shown, keeps_pin=True)  # for a visitor may have pinned another since
     (layer,) = (layer for layer in value.layers if layer.name == "error of B")
     expected = layer_picture(small, "error of B", "blue", 40)
     assert torch.equal(read_image(Path(layer.picture)), expected)
@@ -282,9 +296,8 @@ def test_maps_of_another_channel_or_opacity_are_shown_below_and_in_the_viewer(
     mask = stored_mask(small.candidates["A"][0] > 90)
     items, legend, value = on_map_look(small, "entropy", "red", 40, 3, 4, mask)
     assert (items, legend) == on_maps(small, "entropy", "red", 40)
-    assert value == viewer_value(
-        small, map_channel="red", opacity=40, pinned=(3, 4), highlight=mask
-    )
+    shown = viewer_value(small, map_channel="red", opacity=40, pinned=(3, 4), highlight=mask)
+    assert value == replace(shown, keeps_pin=True)
     (winner,) = (layer for layer in value.layers if layer.name == WINNER)
     assert torch.equal(read_image(Path(winner.picture)), layer_picture(small, WINNER, "red", 40))
     outside = on_map_look(small, "entropy", "red", SOLID, 99, 4, None)[2]
@@ -354,3 +367,125 @@ def test_a_pixel_is_pinned_if_it_is_one_of_the_picture(small: Comparison) -> Non
 
 def test_channels_have_their_places() -> None:
     assert [place_of(channel) for channel in CHANNELS] == [0, 1, 2]
+
+
+def test_the_table_stays_as_it_is_when_a_cell_in_it_is_chosen(
+    small: Comparison, uploads: Path
+) -> None:
+    skip = gr.skip()
+    numbers = listed(small, "blue", None)[1].numbers
+    traced = on_replay(small, 5, 3, "red", TABLE_TAB, {REPLAY_TAB: (ref(small), 0, 1)})[2]
+    chosen = event(channel=2, number=numbers[2])
+    value, highlight, x, y, channel, *rest, changed, traced = on_cell(
+        small, "red", 40, traced, chosen
+    )
+    assert (channel, changed) == ("blue", NO_CANDIDATE)
+    assert value == viewer_value(
+        small, map_channel="red", opacity=40, pinned=(x, y), highlight=highlight
+    )
+    assert_inspects(tuple(rest), small, x, y, 2)
+    assert traced == {REPLAY_TAB: (ref(small), 0, 1), TABLE_TAB: (ref(small), 2, numbers[2])}
+    assert on_replay(small, x, y, channel, TABLE_TAB, traced) == (skip, skip, skip)
+    assert on_replay(small, x, y, channel, REPLAY_TAB, traced)[0] == replay_of(small, 2, numbers[2])
+    assert on_cell(small, ALL, SOLID, None, chosen)[-1] == {TABLE_TAB: traced[TABLE_TAB]}
+
+
+def test_a_cell_without_pixels_is_shown_alone(small: Comparison) -> None:
+    assert small.table is not None
+    there = {it.number for it in views.listed_bin_sets(small, 0)}
+    number = next(it for it in range(small.table.bins.sets) if it not in there)
+    outputs = on_cell(small, ALL, SOLID, None, event(channel=0, number=number))
+    assert outputs[:6] == (gr.skip(),) * 6 and outputs[-2:] == (NO_CANDIDATE, gr.skip())
+    assert f"Bin set {number}" in outputs[6] and "no pixel in it" in outputs[6]
+
+
+# The page
+
+
+@pytest.fixture(scope="module")
+def opened(small: Comparison) -> Iterator[Callable[..., "Page"]]:
+    """Opens what looks at a result, without what makes one."""
+
+    def build() -> None:
+        comparison = gr.State(None)
+        comparison.value = lambda: small
+        results, highlight = results_panel(small, comparison), gr.State(None)
+        _wire_inspecting(results, comparison, highlight)
+        _wire_tabs(results, comparison, highlight)
+
+    with opened_in_browser(build) as open_page:
+        yield open_page
+
+
+def assert_looks_at(page: "Page", x: int, y: int) -> None:
+    """Fields, table and viewer are of one pixel."""
+    expect(page.locator("#pixel-table caption")).to_contain_text(f"Pixel ({x}, {y}),")
+    for name, place in (("x", x), ("y", y)):
+        expect(page.get_by_label(name, exact=True)).to_have_value(str(place))
+    page.mouse.move(1, 1)
+    expect(page.locator("#viewer .where")).to_have_text(f"x {x}, y {y}")
+
+
+def pin_the_middle(page: "Page") -> None:
+    page.locator("#viewer .frame").first.focus()
+    page.keyboard.press("Enter")
+    assert_looks_at(page, 18, 20)
+
+
+@pytest.mark.browser
+def test_a_bin_set_or_pixel_chosen_again_takes_the_pin_along(
+    small: Comparison, opened: Callable[..., "Page"]
+) -> None:
+    page = opened()
+    page.get_by_role("tab", name=BIN_SETS_TAB).click()
+    inside = pixels_of(small, 1, listed(small, "green", None)[1].numbers[2])
+    y, x = inside.nonzero()[0].tolist()
+    for _ in range(2):
+        page.locator("#bin-sets .grid-container button").nth(2).click()
+        assert_looks_at(page, x, y)
+        pin_the_middle(page)
+    for _ in range(2):
+        page.get_by_label("x", exact=True).fill("17")
+        page.get_by_label("x", exact=True).press("Enter")
+        assert_looks_at(page, 17, 20)
+        pin_the_middle(page)
+
+
+@pytest.mark.browser
+def test_the_table_keeps_the_axes_of_the_visitor_when_a_cell_is_chosen(
+    small: Comparison, opened: Callable[..., "Page"]
+) -> None:
+    page = opened()
+    page.get_by_role("tab", name=TABLE_TAB).click()
+    explorer = page.locator("#lut-explorer")
+    explorer.locator("select.columns").select_option("C")
+    across = explorer.locator(".axis-name.across")
+    expect(across).to_have_text("C, level")
+    (row, column), number = another_cell(small)
+    explorer.locator("canvas").focus()
+    for key, steps in (("ArrowUp", row), ("ArrowRight", column)):
+        for _ in range(abs(steps)):
+            page.keyboard.press(key if steps > 0 else OPPOSITE[key])
+    page.keyboard.press("Enter")
+    y, x = pixels_of(small, 1, number).nonzero()[0].tolist()
+    assert_looks_at(page, x, y)
+    page.get_by_role("tab", name=REPLAY_TAB).click()  # asked for after what the cell asked for
+    expect(page.locator("#em-replay")).to_contain_text(f"Bin set {number}")
+    expect(across).to_have_text("C, level")
+    expect(explorer.locator("h2")).to_have_text(f"Bin set {number}")
+
+
+OPPOSITE = {"ArrowUp": "ArrowDown", "ArrowRight": "ArrowLeft"}
+
+
+def another_cell(comparison: Comparison) -> tuple[tuple[int, int], int]:
+    """Of B and C, in the plane the page opens on: the steps to another cell with pixels."""
+    assert comparison.table is not None
+    bins = comparison.table.bins
+    here = inspect_pixel(comparison, *most_disputed_pixel(comparison)).bin_sets[1].number
+    first, second, third = bins.bins_of(torch.tensor(here)).tolist()
+    for row, column in np.ndindex(bins.per_candidate, bins.per_candidate):
+        number = int(bins.number(torch.tensor([first, row, column])))
+        if number != here and pixels_of(comparison, 1, number).any():
+            return (row - second, column - third), number
+    raise AssertionError("no other cell of this plane has pixels")

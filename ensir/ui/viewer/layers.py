@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from secrets import token_hex
 from typing import Literal
 
 import torch
@@ -77,8 +78,9 @@ class ViewerValue:
     """Layers, and how they are looked at.
 
     What a visitor has changed stays when a new value comes: zoom and place while `size` is the
-    same, panels and pinned pixel unless `panels` or `pinned` differ from those of the value before.
-    A `look` goes before all that; panels whose layers are gone show others.
+    same, panels unless `panels` differ from those of the value before. A `look` goes before that;
+    panels whose layers are gone show others. The pin goes to `pinned`, wherever a visitor has it,
+    but for a value that `keeps_pin`.
     """
 
     size: tuple[int, int]  # width and height of every layer
@@ -87,6 +89,7 @@ class ViewerValue:
     reference: str | None = None  # the layer seen in every panel while a key is held
     truth: str | None = None  # the picture that others are scored against
     pinned: tuple[int, int] | None = None  # x and y
+    keeps_pin: bool = False  # `pinned` is for a viewer alone that has no picture of this size yet
     highlight: str | None = None  # path of a mask from `stored_mask`: all else fades
     look: Look | None = None
 
@@ -180,6 +183,9 @@ class ViewerModel(GradioModel):
     reference: str | None
     truth: str | None
     pinned: tuple[int, int] | None
+    # Another one each time the pin goes to `pinned`: what Gradio has shown already, it does not
+    # show again, though a visitor may have pinned elsewhere since. None: the pin stays.
+    move: str | None
     highlight: FileData | None
     look: LookModel | None
 
@@ -192,6 +198,7 @@ def model_of(value: ViewerValue) -> ViewerModel:
         reference=value.reference,
         truth=value.truth,
         pinned=value.pinned,
+        move=None if value.pinned is None or value.keeps_pin else token_hex(8),
         highlight=FileData(path=value.highlight) if value.highlight else None,
         look=None if value.look is None else LookModel(**asdict(value.look)),
     )

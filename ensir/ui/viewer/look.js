@@ -31,6 +31,11 @@ class Look {
     return limited({ ...view, scale: view.scale / 2 }, size, frame, density).scale >= view.scale;
   }
 
+  /** Whether all of the picture is seen: then there is nothing to pan. */
+  get isWhole() {
+    return this.view.scale <= fittingScale(this.size, this.frame);
+  }
+
   /** The pixels that the panels show. */
   get visible() {
     return visiblePixels(this.view, this.size, this.frame, this.density);

@@ -91,15 +91,15 @@ class Viewer {
 
   /** A new value. Zoom, place, panels and the pinned pixel stay as far as they still make sense. */
   show(value) {
-    const { panels, pinned } = this.value;
+    const { panels } = this.value;
     const isSameSize = this.contents.take(value);
     const { value: now } = this;
     this.root.classList.toggle("empty", !now.layers.length);
     if (!isSameSize) {
-      Object.assign(this, { selection: null, hover: null, pinned: null });
+      Object.assign(this, { selection: null, hover: null });
       if (now.layers.length) this.look.begin(...now.size);
     }
-    if (!isSameSize || !same(now.pinned, pinned)) {
+    if (!isSameSize || now.move) {
       this.pinned = now.pinned ? { x: now.pinned[0], y: now.pinned[1] } : null;
     }
     if (now.look) this.#bringBack(now.look);
@@ -243,7 +243,7 @@ class Viewer {
 
   async showStatistics() {
     const round = ++this.selections;
-    if (!this.selection) return this.statistics.replaceChildren();
+    if (!this.selection) return this.#putStatistics();
     const seen = new Set(this.panels.flatMap(({ strips }) => strips.map(({ layer }) => layer)));
     const truth = this.layer(this.value.truth);
     const rows = [];
@@ -253,7 +253,15 @@ class Viewer {
       const region = (of) => this.contents.region(of, this.selection);
       rows.push(statisticsOf(layer, truth, region));
     }
-    return this.statistics.replaceChildren(...statisticsTable(this.selection, rows, truth));
+    return this.#putStatistics(...statisticsTable(this.selection, rows, truth));
+  }
+
+  /** The focus of a button that goes stays inside: keys are heard nowhere else. */
+  #putStatistics(...parts) {
+    const hadFocus = this.statistics.contains(document.activeElement);
+    this.statistics.replaceChildren(...parts);
+    const next = this.statistics.querySelector("button") ?? this.focused?.frame;
+    if (hadFocus) next?.focus({ preventScroll: true });
   }
 
   // Switches
@@ -379,14 +387,14 @@ class Viewer {
     const isAll = this.hasToDraw;
     this.frameAsked = 0;
     this.hasToDraw = false;
-    const { view, frame, density, fits } = this.look;
+    const { view, frame, density, isWhole } = this.look;
     if (!frame.width) return;
     if (!isAll) return this.panels.forEach((panel) => panel.drawMarks());
     this.root.dataset.view = `${view.x} ${view.y} ${view.scale}`;
     this.zoomText.textContent = percent(view.scale * density);
     this.panels.forEach((panel) => {
       // Where there is nothing to pan, a finger scrolls the page.
-      panel.frame.style.touchAction = fits && !this.isSelecting ? "pan-y" : "none";
+      panel.frame.style.touchAction = isWhole && !this.isSelecting ? "pan-y" : "none";
       panel.draw();
     });
   }

@@ -76,3 +76,12 @@ def test_files_are_told_to_gradio_and_nothing_else_is() -> None:
     assert later["picture"] is None
     assert model["highlight"] is None
     assert (model["size"], model["panels"]) == ((5, 4), ("input",))
+
+
+def test_what_pins_a_pixel_again_is_another_model() -> None:
+    pinning = replace(VALUE, pinned=(2, 3))
+    assert model_of(pinning) != model_of(pinning)
+    keeping = replace(pinning, keeps_pin=True)
+    for value in (VALUE, keeping):
+        assert model_of(value) == model_of(value)
+    assert model_of(keeping).pinned == (2, 3)

@@ -9,7 +9,6 @@ from base64 import b64decode
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlparse
 
@@ -113,6 +112,12 @@ def following(value: ViewerValue) -> dict[str, ViewerValue | None]:
         "changed": replace(value, layers=tuple(_other(layer) for layer in value.layers)),
         "without": replace(value, layers=fewer, panels=("input", "weight", "weight")),
         "pinning": replace(value, pinned=(3, 4)),
+        "keeping": replace(
+            value,
+            layers=tuple(_other(layer) for layer in value.layers),
+            pinned=(3, 4),
+            keeps_pin=True,
+        ),
         "small": ViewerValue((40, 40), (picture,), ("input",)),
         "lost": replace(value, layers=(_lost(value.layers[0]), *value.layers[1:])),
         "made": replace(value, layers=(*value.layers[:-2], made, value.layers[-1])),
@@ -701,6 +706,24 @@ def test_statistics_of_a_rectangle_are_those_of_numpy(page: "Page") -> None:
 
 
 @browsed
+def test_keys_are_heard_after_the_statistics_are_cleared_or_made_anew(page: "Page") -> None:
+    press_in(page, 1, "a")
+    clear = page.get_by_role("button", name="Clear")
+    clear.focus()
+    press(page, "4")  # another layer, and its statistics
+    expect(page.locator(".statistics tbody")).to_contain_text("ground truth")
+    expect(clear).to_be_focused()
+    clear.click()
+    expect(frame(page, 1)).to_be_focused()
+    press(page, "o")
+    assert view(page)[2] == 1
+    press(page, "a")
+    clear.focus()
+    press(page, "Escape")
+    expect(frame(page, 1)).to_be_focused()
+
+
+@browsed
 def test_a_rectangle_is_drawn_without_a_key_once_that_is_chosen(page: "Page") -> None:
     before = view(page)
     page.get_by_role("button", name="Select").click()
@@ -768,6 +791,30 @@ def test_a_pixel_pinned_by_python_is_shown(page: "Page") -> None:
     page.locator("#pinning").click()
     expect(page.locator(".where")).to_have_text("x 3, y 4")
     expect(page.locator("#picked textarea")).to_have_value("")  # nobody has clicked
+
+
+@browsed
+def test_a_pixel_is_pinned_by_python_again_after_a_visitor_pinned_another(page: "Page") -> None:
+    for _ in range(2):
+        page.locator("#pinning").click()
+        expect(page.locator(".where")).to_have_text("x 3, y 4")
+        page.mouse.click(*point(page, X, Y))
+        expect(page.locator("#picked textarea")).to_have_value(f"{X}, {Y}")
+        page.mouse.move(5, 5)
+        expect(page.locator(".where")).to_have_text(f"x {X}, y {Y}")
+
+
+@browsed
+def test_a_value_that_brings_layers_alone_leaves_the_pin_where_it_is(page: "Page") -> None:
+    changed = random_picture(10)[:, 5, 5].tolist()
+    page.mouse.click(*point(page, X, Y))
+    page.locator("#keeping").click()
+    page.wait_for_function(f"() => {at_script(5, 5)} === '{changed}'")
+    expect(page.locator(".where")).to_have_text(f"x {X}, y {Y}")
+    page.locator("#small").click()
+    expect(page.locator(".where")).to_have_text("")
+    page.locator("#keeping").click()  # of another size than the one before: there is no pin to keep
+    expect(page.locator(".where")).to_have_text("x 3, y 4")
 
 
 @browsed
@@ -855,16 +902,49 @@ def test_on_a_phone_panels_stand_below_each_other_and_a_tap_picks(
 
 
 @browsed
+@pytest.mark.parametrize("key", ["-", "o"])
+def test_a_finger_scrolls_the_page_wherever_there_is_nothing_to_pan(
+    opened: Callable[..., "Page"], key: str
+) -> None:
+    page = opened(390, 500, has_touch=True)
+    touch = fingers(page)
+    scrolled = "() => document.scrollingElement.scrollTop"
+
+    def swipe() -> None:
+        """Moves a finger up a panel."""
+        x, y = point(page, X, Y)
+        touch("touchStart", (x, y))
+        for way in (20, 40, 60):
+            touch("touchMove", (x, y - way))
+        touch("touchEnd")
+
+    press_in(page, 0, "+", "+")
+    frame(page, 0).evaluate("frame => frame.scrollIntoView()")
+    before, height = page.evaluate(scrolled), view(page)[1]
+    swipe()
+    assert view(page)[1] > height and page.evaluate(scrolled) == before
+    press(page, "0", key)
+    swipe()
+    page.wait_for_function(f"before => ({scrolled})() > before", arg=before)
+
+
+def fingers(page: "Page") -> Callable[..., None]:
+    """Says where fingers are, first what they do, as Chromium calls it."""
+    session = page.context.new_cdp_session(page)
+
+    def touch(kind: str, *points: tuple[float, float]) -> None:
+        places = [{"x": a, "y": b, "id": place} for place, (a, b) in enumerate(points)]
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": places})
+
+    return touch
+
+
+@browsed
 def test_two_fingers_zoom_about_their_middle_and_one_pans(opened: Callable[..., "Page"]) -> None:
     page = opened(390, 844, has_touch=True)
     x, y = point(page, X, Y)
     scale = view(page)[2]
-    fingers = SimpleNamespace(session=page.context.new_cdp_session(page))
-
-    def touch(kind: str, *points: tuple[float, float]) -> None:
-        places = [{"x": a, "y": b, "id": place} for place, (a, b) in enumerate(points)]
-        fingers.session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": places})
-
+    touch = fingers(page)
     touch("touchStart", (x - 10, y), (x + 10, y))
     for spread in (20, 30, 40):
         touch("touchMove", (x - spread, y), (x + spread, y))
