@@ -162,17 +162,9 @@ def map_shown(comparison: Comparison, layer: Layer, values: Tensor, opacity: flo
     return shown_places(places, scale_of(comparison, layer).palette)
 
 
-def layer_picture(
-    comparison: Comparison, name: str, map_channel: str = ALL, opacity: float = SOLID
-) -> Tensor:
-    """A picture, on white, or map by name, (3, H, W) uint8. Raises InputError for another name."""
-    if name in comparison.pictures:
-        return on_white(levels_of(comparison.pictures[name]), comparison.alpha)
-    maps = maps_by_name(comparison, place_of(map_channel))
-    if name not in maps:
-        raise InputError(f"there is no picture {name!r:.80}: choose one of the list")
-    (values,) = map_values(comparison, maps[name])
-    return map_picture(comparison, maps[name], values, share_of(opacity))
+def layer_picture(comparison: Comparison, name: str) -> Tensor:
+    """A picture by name, on white where it is transparent, (3, H, W) uint8."""
+    return on_white(levels_of(comparison.pictures[name]), comparison.alpha)
 
 
 def legend_of(comparison: Comparison, layer: Layer, opacity: float = 1) -> Legend:

@@ -39,12 +39,13 @@ from ensir.ui.base_models import chosen_at_first
 from ensir.ui.downloads import DOWNLOADS, MAPS_LABEL, WORKSPACE_LABEL
 from ensir.ui.example import RESTORERS as EXAMPLE_RESTORERS
 from ensir.ui.example import SEED, TASK, example, example_files
-from ensir.ui.layers import WINNER, layer_picture, viewer_value
+from ensir.ui.layers import WINNER, viewer_value
 from ensir.ui.links import COPY_LABEL
 from ensir.ui.reference import SAMPLE, reference_for, sample_statistics, samples
 from ensir.ui.viewer import ViewerValue, stored_mask
 from ensir.ui.views import MOST_BIN_SETS
 from tests.conftest import make_pictures
+from tests.ui.layer_pictures import layer_picture
 from tests.zips import NAMES as SET_NAMES
 from tests.zips import put_folder, reference_files, zip_of
 

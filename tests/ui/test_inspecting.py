@@ -42,10 +42,11 @@ from ensir.ui.inspecting import (
     pinned,
     place_of,
 )
-from ensir.ui.layers import ALL, SOLID, WINNER, layer_picture, viewer_value
+from ensir.ui.layers import ALL, SOLID, WINNER, viewer_value
 from ensir.ui.lut_explorer import explorer_of
 from ensir.ui.results_panel import results_panel
 from ensir.ui.viewer import ViewerValue, stored_mask
+from tests.ui.layer_pictures import layer_picture
 from tests.ui.test_em_replay import opened_in_browser
 
 if TYPE_CHECKING:

@@ -20,7 +20,6 @@ from ensir.ui.layers import (
     MAP_CHANNELS,
     WINNER,
     first_panels,
-    layer_picture,
     legend_of,
     maps_by_name,
     maps_in_panels,
@@ -30,6 +29,7 @@ from ensir.ui.layers import (
     viewer_value,
 )
 from ensir.ui.viewer import Values, ViewerValue
+from tests.ui.layer_pictures import layer_picture
 
 pytestmark = pytest.mark.filterwarnings("default")
 
@@ -237,17 +237,6 @@ def test_without_a_table_or_truth_their_maps_are_left_out(averaged: Comparison) 
     assert {"weight", "largest weight", "disagreement"} <= kinds
 
 
-def test_a_layer_by_name_is_that_of_the_viewer(small: Comparison, whole: ViewerValue) -> None:
-    for layer in whole.layers:
-        assert torch.equal(layer_picture(small, layer.name, "green"), shown_in(layer))
-
-
-@pytest.mark.parametrize("name", ["D", "", "weight of D", "weight of ", "error of D", "error of "])
-def test_an_unknown_layer_is_refused(small: Comparison, name: str) -> None:
-    with pytest.raises(InputError, match="there is no picture"):
-        layer_picture(small, name)
-
-
 def test_maps_are_of_all_channels_or_of_one() -> None:
     assert [place_of(channel) for channel in (ALL, *CHANNELS)] == [None, 0, 1, 2]
     assert list(MAP_CHANNELS) == [ALL, *CHANNELS]
@@ -258,7 +247,6 @@ def test_an_unknown_channel_of_maps_is_refused(small: Comparison, channel: str) 
     for refused in (
         lambda: place_of(channel),
         lambda: viewer_value(small, map_channel=channel),
-        lambda: layer_picture(small, WINNER, channel),
     ):
         with pytest.raises(InputError, match="maps are of all three, red, green, blue; got"):
             refused()

@@ -15,9 +15,10 @@ from ensir.maps import MAPS, Layer, map_picture, map_values, summary
 from ensir.palettes import candidate_colours, coloured
 from ensir.probe import probe
 from ensir.ui import views
-from ensir.ui.layers import ALL, layer_picture, legend_of
+from ensir.ui.layers import ALL, legend_of
 from ensir.ui.theme import legend_html
 from tests.conftest import make_statistics
+from tests.ui.layer_pictures import layer_picture
 
 pytestmark = pytest.mark.filterwarnings("default")
 
