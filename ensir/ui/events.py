@@ -26,7 +26,7 @@ from ensir.comparison import (
 from ensir.errors import InputError
 from ensir.images import Stored, read_picture
 from ensir.inspection import inspect_pixel, most_disputed_pixel
-from ensir.intake import Brought, brought, take_in
+from ensir.intake import brought, take_in
 from ensir.looks import Look
 from ensir.methods import METHODS
 from ensir.progress import OnProgress
@@ -64,6 +64,17 @@ class Weights:
     method: str
     trust: float
     soft: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Given:
+    """What a run begins with: a degraded picture to restore, or candidates."""
+
+    candidates: dict[str, Tensor]  # empty where there is a picture to restore
+    degraded: Tensor | None
+    truth: Tensor | None
+    alpha: Tensor | None
+    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,39 +137,26 @@ def on_run(
     weights = Weights(source, file, bin_width, method, trust, soft)
     degrade = degrade and start == RESTORE
     known = None if truth is None or degrade else Path(truth)
-    own = _own_candidates(own_files, known) if start == OWN else None
-    paths: dict[str, Stored] = {INPUT: _chosen(picture)} if own is None else dict(own.candidates)
-    parts = [paths]
-    truth_file = known if own is None else own.truth
-    if truth_file is not None:
-        if start == RESTORE and task_of(task).scale > 1:
-            parts += [{TRUTH: truth_file}]  # larger than what is restored
-        else:
-            paths[TRUTH] = truth_file
-    taken = [take_in(part, crop=crop) for part in parts]
-    given = {name: picture for one in taken for name, picture in one.pictures.items()}
-    said = () if own is None else own.notes
-    said, alpha = said + tuple(note for one in taken for note in one.notes), taken[0].alpha
-    known_truth, degraded = given.pop(TRUTH, None), given.pop(INPUT, None)
-    if degraded is None:
-        candidates = given
+    if start == OWN:
+        given = _own_candidates(own_files, known, crop)
     else:
+        given = _to_restore(picture, known, task, crop)
         if degrade:
-            known_truth = clean(degraded, task)
-            alpha = None if alpha is None else clean(alpha[None], task)[0]
-            degraded = degraded_by(known_truth, task, strength, SEED)
-        said += depth_notes(degraded)
+            given = _degraded(given, task, strength)
+    candidates, said = given.candidates, given.notes
+    if given.degraded is not None:
+        said += depth_notes(given.degraded)
         check_names(restorers or ())
         words = estimate_words(restorers, picture, self_ensemble=eightfold is True)
         uploaded = None if degrade else picture
-        steps = restored(restorers, degraded, uploaded, self_ensemble=eightfold is True)
+        steps = restored(restorers, given.degraded, uploaded, self_ensemble=eightfold is True)
         candidates = yield from _watched(steps, f"Restoring. {words}".strip(), progress)
-    reference, about = reference_for(source, candidates, known_truth, file, bin_width)
+    reference, about = reference_for(source, candidates, given.truth, file, bin_width)
     compared = compare(
         candidates,
-        degraded=degraded,
-        truth=known_truth,
-        alpha=alpha,
+        degraded=given.degraded,
+        truth=given.truth,
+        alpha=given.alpha,
         notes=said,
         reference=reference,
         bin_width=bin_width,
@@ -497,16 +495,39 @@ def _watched(
     return candidates
 
 
-def _chosen(picture: str | None) -> Path:
-    if picture is None:
-        raise InputError("no picture yet: upload one, or start from candidates of your own")
-    return Path(picture)
-
-
-def _own_candidates(files: list[str] | None, truth: Path | None) -> Brought:
-    """The visitor's candidates by name, and the ground truth, which may lie among them."""
+def _own_candidates(files: list[str] | None, truth: Path | None, crop: bool) -> Given:
+    """The visitor's candidates, and the ground truth, which may lie among them."""
     own = brought([Path(file) for file in files or []])
     check_names(own.candidates)
     if truth is not None and own.truth is not None:
         raise InputError("there is a ground truth among the candidates already: remove one of both")
-    return own if truth is None else replace(own, truth=truth)
+    known = own.truth if truth is None else truth
+    taken = take_in({**own.candidates, **({} if known is None else {TRUTH: known})}, crop=crop)
+    candidates = dict(taken.pictures)
+    held_against = candidates.pop(TRUTH, None)
+    return Given(candidates, None, held_against, taken.alpha, own.notes + taken.notes)
+
+
+def _to_restore(picture: str | None, truth: Path | None, task: str, crop: bool) -> Given:
+    """A picture, and its ground truth, which may be larger than what is restored."""
+    if picture is None:
+        raise InputError("no picture yet: upload one, or start from candidates of your own")
+    parts: list[dict[str, Stored]] = [{INPUT: Path(picture)}]
+    if truth is not None and task_of(task).scale > 1:
+        parts.append({TRUTH: truth})
+    elif truth is not None:
+        parts[0][TRUTH] = truth
+    taken = [take_in(part, crop=crop) for part in parts]
+    pictures = {name: picture for one in taken for name, picture in one.pictures.items()}
+    notes = tuple(note for one in taken for note in one.notes)
+    return Given({}, pictures[INPUT], pictures.get(TRUTH), taken[0].alpha, notes)
+
+
+def _degraded(given: Given, task: str, strength: float) -> Given:
+    """A clean picture degraded: it becomes the ground truth."""
+    assert given.degraded is not None
+    truth = clean(given.degraded, task)
+    alpha = None if given.alpha is None else clean(given.alpha[None], task)[0]
+    return replace(
+        given, degraded=degraded_by(truth, task, strength, SEED), truth=truth, alpha=alpha
+    )

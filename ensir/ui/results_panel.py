@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 import gradio as gr
 
 from ensir.comparison import CHANNELS, Comparison
-from ensir.inspection import inspect_pixel, most_disputed_pixel
+from ensir.inspection import PixelInspection, inspect_pixel, most_disputed_pixel
 from ensir.ui import views
 from ensir.ui.downloads import DOWNLOADS, MAPS_LABEL, WORKSPACE_LABEL
 from ensir.ui.em_replay import em_replay_panel
@@ -90,53 +90,9 @@ def results_panel(opened: Comparison, comparison: gr.State) -> Results:
     made["viewer"] = viewer(viewer_value(opened, pinned=(x, y)), elem_id="viewer")
     with gr.Row():
         with gr.Column(scale=5, min_width=320):
-            with gr.Row():
-                made["x"] = gr.Number(x, label="x", precision=0, minimum=0, min_width=70)
-                made["y"] = gr.Number(y, label="y", precision=0, minimum=0, min_width=70)
-                made["channel"] = gr.Radio(
-                    list(CHANNELS),
-                    value=CHANNELS[GREEN],
-                    label="Channel",
-                    elem_id="channel",
-                    scale=3,
-                    min_width=270,
-                )
-            made["pixel_table"] = gr.HTML(
-                views.pixel_table(pixel, GREEN), elem_id="pixel-table", padding=False
-            )
-            with gr.Row():
-                made["changed"] = gr.Dropdown(
-                    [NO_CANDIDATE, *opened.candidates],
-                    value=NO_CANDIDATE,
-                    label="What if another value had",
-                    elem_id="changed",
-                    min_width=160,
-                )
-                made["changed_value"] = gr.Slider(
-                    0, 255, value=128, step=1, label="It would be", elem_id="changed-value",
-                    min_width=160, scale=2,
-                )  # fmt: skip
-            made["score_table"] = gr.HTML(
-                views.score_table(opened), elem_id="scores", padding=False
-            )
+            made |= _pixel(opened, pixel)
         with gr.Column(scale=3, min_width=320):
-            made["histogram"] = gr.HTML(
-                views.histogram(opened, pixel, GREEN), elem_id="histogram", padding=False
-            )
-            gr.HTML(HISTOGRAM_CAPTION, padding=False)
-            made["sentence"] = gr.HTML(
-                views.sentence(pixel, GREEN), elem_id="sentence", padding=False
-            )
-            with gr.Row():
-                made["downloads"] = [
-                    gr.Button(label, size="sm", min_width=100) for label in DOWNLOADS
-                ]
-            # Never seen: made on demand, a file is handed over by a script.
-            made["kept"] = [
-                gr.DownloadButton(visible="hidden", elem_id=f"kept-{place}")
-                for place in range(len(DOWNLOADS))
-            ]
-            made |= _keeping()
+            made |= _bin_set(opened, pixel)
     # Never seen: what is open is known to the page, whatever the server forgets of it.
     made["open_tab"] = gr.Textbox(visible="hidden", elem_id="open-tab")
     with gr.Tabs(elem_id="whole") as made["tabs"]:
@@ -145,32 +101,7 @@ def results_panel(opened: Comparison, comparison: gr.State) -> Results:
         with gr.Tab("Candidates", elem_id="candidates-tab"):
             made["candidates"] = _gallery(views.candidate_items(opened), "Candidates", 3)
         with gr.Tab(BIN_SETS_TAB, elem_id="bin-sets-tab"):
-            with gr.Row(equal_height=False):
-                made["bin_sets_help"] = gr.HTML(
-                    views.bin_sets_help(opened),
-                    elem_id="bin-sets-help",
-                    padding=False,
-                    min_width=320,
-                )
-                made["sort_by"] = choice_input(
-                    choices=views.sort_keys(opened),
-                    value=views.sort_key(opened),
-                    label="Sorted by, the largest first",
-                    elem_id="sort-by",
-                    scale=0,
-                    min_width=320,
-                )
-            made["bin_sets"] = gr.Gallery(
-                label="Bin sets",
-                show_label=False,
-                format="png",
-                columns=6,
-                object_fit="contain",
-                allow_preview=False,
-                elem_id="bin-sets",
-                interactive=False,
-                buttons=[],
-            )
+            made |= _bin_sets(opened)
         with gr.Tab(REPLAY_TAB, elem_id="replay-tab"):
             made["replay"] = em_replay_panel(comparison)
         with gr.Tab(TABLE_TAB, elem_id="explorer-tab"):
@@ -178,6 +109,90 @@ def results_panel(opened: Comparison, comparison: gr.State) -> Results:
         with gr.Tab("Every ensemble", elem_id="league-tab"):
             league_panel(comparison)
     return Results(**{field.name: made[field.name] for field in fields(Results)})  # type: ignore[arg-type]
+
+
+def _pixel(opened: Comparison, pixel: PixelInspection) -> dict[str, object]:
+    """The pixel that is looked at, its numbers, and the scores of the whole."""
+    made: dict[str, object] = {}
+    with gr.Row():
+        made["x"] = gr.Number(pixel.x, label="x", precision=0, minimum=0, min_width=70)
+        made["y"] = gr.Number(pixel.y, label="y", precision=0, minimum=0, min_width=70)
+        made["channel"] = gr.Radio(
+            list(CHANNELS),
+            value=CHANNELS[GREEN],
+            label="Channel",
+            elem_id="channel",
+            scale=3,
+            min_width=270,
+        )
+    made["pixel_table"] = gr.HTML(
+        views.pixel_table(pixel, GREEN), elem_id="pixel-table", padding=False
+    )
+    with gr.Row():
+        made["changed"] = gr.Dropdown(
+            [NO_CANDIDATE, *opened.candidates],
+            value=NO_CANDIDATE,
+            label="What if another value had",
+            elem_id="changed",
+            min_width=160,
+        )
+        made["changed_value"] = gr.Slider(
+            0, 255, value=128, step=1, label="It would be", elem_id="changed-value",
+            min_width=160, scale=2,
+        )  # fmt: skip
+    made["score_table"] = gr.HTML(views.score_table(opened), elem_id="scores", padding=False)
+    return made
+
+
+def _bin_set(opened: Comparison, pixel: PixelInspection) -> dict[str, object]:
+    """The bin set of the pixel, and what can be taken along."""
+    made: dict[str, object] = {}
+    made["histogram"] = gr.HTML(
+        views.histogram(opened, pixel, GREEN), elem_id="histogram", padding=False
+    )
+    gr.HTML(HISTOGRAM_CAPTION, padding=False)
+    made["sentence"] = gr.HTML(views.sentence(pixel, GREEN), elem_id="sentence", padding=False)
+    with gr.Row():
+        made["downloads"] = [gr.Button(label, size="sm", min_width=100) for label in DOWNLOADS]
+    # Never seen: made on demand, a file is handed over by a script.
+    made["kept"] = [
+        gr.DownloadButton(visible="hidden", elem_id=f"kept-{place}")
+        for place in range(len(DOWNLOADS))
+    ]
+    made |= _keeping()
+    return made
+
+
+def _bin_sets(opened: Comparison) -> dict[str, object]:
+    """The list of bin sets."""
+    made: dict[str, object] = {}
+    with gr.Row(equal_height=False):
+        made["bin_sets_help"] = gr.HTML(
+            views.bin_sets_help(opened),
+            elem_id="bin-sets-help",
+            padding=False,
+            min_width=320,
+        )
+        made["sort_by"] = choice_input(
+            choices=views.sort_keys(opened),
+            value=views.sort_key(opened),
+            label="Sorted by, the largest first",
+            elem_id="sort-by",
+            scale=0,
+            min_width=320,
+        )
+    made["bin_sets"] = gr.Gallery(
+        label="Bin sets",
+        show_label=False,
+        format="png",
+        columns=6,
+        object_fit="contain",
+        allow_preview=False,
+        elem_id="bin-sets",
+        interactive=False,
+        buttons=[],
+    )
+    return made
 
 
 def _keeping() -> dict[str, object]:
