@@ -15,7 +15,7 @@ from ensir.ui.downloads import (
     workspace_file,
 )
 from ensir.ui.errors import say_input_errors
-from ensir.ui.events import OWN, WORKSPACE, on_degrade, on_estimate, on_picture, on_task
+from ensir.ui.events import OWN, WORKSPACE, on_degrade, on_estimate, on_picture
 from ensir.ui.example import example
 from ensir.ui.fusing import EACH, QUICK, SHOWN, Fusing, wire_fusing
 from ensir.ui.inputs_panel import Inputs, inputs_panel
@@ -88,8 +88,6 @@ def compare_page(app: gr.Blocks) -> Fusing:
 def _wire_inputs(inputs: Inputs) -> None:
     """What changes the left column alone."""
     task, picture, degrade = inputs.task, inputs.picture, inputs.degrade
-    of_task = [inputs.restorers, inputs.strength, degrade]
-    task.input(on_task, [task, picture, degrade], of_task, trigger_mode="always_last", queue=False)
     degrade.change(on_degrade, [task, degrade], inputs.strength, queue=False)
     gr.on(
         [picture.upload, picture.clear],

@@ -21,6 +21,7 @@ from ensir.ui.events import (
     on_refit,
     on_run,
     on_settled,
+    on_task,
     on_truth,
     on_viewed,
     on_waiting,
@@ -150,11 +151,24 @@ def _wire_new_input(it: Fusing) -> None:
     counts = [it.given, it.fused_inputs, it.of_fused]
     for event in (
         *(inputs.picture.upload, inputs.picture.clear, inputs.own_files.upload),
-        *(inputs.degrade.input, inputs.strength.input, inputs.task.input),
+        *(inputs.degrade.input, inputs.strength.input),
     ):
         event(on_new_input, counts, [it.given, inputs.truth, inputs.note], queue=False)
     counted = [it.given, it.of_fused, inputs.note]
     inputs.eightfold.input(on_eightfold, counts, counted, queue=False)
+    # Whoever sees the base models of a task may go on: by then it is counted.
+    inputs.task.input(
+        on_new_input,
+        counts,
+        [it.given, inputs.truth, inputs.note],
+        trigger_mode="always_last",
+        queue=False,
+    ).then(
+        on_task,
+        [inputs.task, inputs.picture, inputs.degrade],
+        [inputs.restorers, inputs.strength, inputs.degrade],
+        queue=False,
+    )
 
 
 def _wire_weights(it: Fusing) -> None:

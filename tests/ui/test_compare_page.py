@@ -117,9 +117,18 @@ def test_what_shows_another_value_in_the_viewer_has_ended_when_a_run_settles(
 
 
 def test_a_choice_that_comes_while_the_one_before_is_under_way_counts(app: gr.Blocks) -> None:
-    modes = {"on_task": "always_last", "on_method": "always_last", "on_tab": "multiple"}
+    modes = {"on_method": "always_last", "on_tab": "multiple"}
     for name, mode in modes.items():
         assert {event.trigger_mode for event in wired(app, name)} == {mode}
+
+
+def test_a_task_is_counted_before_its_base_models_are_offered(
+    app: gr.Blocks, blocks: list[Any]
+) -> None:
+    (task,) = (block for block in blocks if block.elem_id == "task")
+    (counted,) = (it for it in wired(app, "on_new_input") if it.targets == [(task._id, "input")])
+    (offering,) = wired(app, "on_task")
+    assert counted.trigger_mode == "always_last" and offering.trigger_after == counted._id
 
 
 def test_what_a_new_result_changes_goes_to_where_it_belongs(app: gr.Blocks) -> None:
