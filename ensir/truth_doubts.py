@@ -22,7 +22,7 @@ from ensir.usual import left_out, limit_of, times_the_limit
 
 SEVERAL = 5  # pictures: what one of them may be like evens out in so many
 ALIKE = 0.7  # correlation
-BRIGHTER = 0.5  # of the error's root mean square; of a single picture
+BRIGHTER = 0.6  # of the error's root mean square; of a single picture
 BRIGHTER_ALONE = 0.75
 SMOOTHER = 0.9  # of several; but candidates with noise of their own have more detail,
 FAR, AS_BRIGHT = 1.6, 0.15  # and differ from each other as much, and those with rain are brighter

@@ -199,7 +199,7 @@ def test_strong_noise_is_not_excused_by_what_is_usual() -> None:
 
 
 def test_a_single_picture_is_given_more_room() -> None:
-    for found in (replace(RIGHT, brighter=0.6), replace(RIGHT, smoother=1.5)):
+    for found in (replace(RIGHT, brighter=0.65), replace(RIGHT, smoother=1.5)):
         assert doubt(found, "it", pictures=10) is not None
         assert doubt(found, "it") is None
     assert doubt(RIGHT, "it", pictures=24, floor=4.0) is not None
