@@ -73,16 +73,19 @@ def fused_example(task: str, place: int) -> Step:
         page.get_by_label(task, exact=True).check()
         page.wait_for_timeout(2000)  # until its base models are offered
         page.locator("#examples button.thumbnail-item").nth(place).click()
-        page.locator("#stop").get_by_text("Stop").wait_for()
-        page.wait_for_timeout(1000)
+        page.locator("#note").get_by_text(NEW_INPUT).wait_for()
         wait_for_the_result(page)
 
     return step
 
 
 def wait_for_the_result(page: Page) -> None:
-    page.wait_for_function("!document.querySelector('#stop').disabled")
-    page.wait_for_function("document.querySelector('#stop').disabled")
+    """Of new input that waits."""
+    page.wait_for_function(
+        "waits => !document.querySelector('#note').textContent.includes(waits) "
+        "&& document.querySelector('#stop').disabled",
+        arg=NEW_INPUT,
+    )
 
 
 def fit_photographs(page: Page) -> None:
