@@ -289,7 +289,7 @@ def scores(comparison: Comparison) -> list[list[str]]:
         decibel, similarity = known[name]
         gain = 0.0 if decibel == base else decibel - base  # two perfect pictures are equal
         said = "–" if similarity is None else f"{similarity:.4f}"
-        cells = (f"{decibel:.2f}", f"{gain:+.3f}", said)
+        cells = (f"{decibel:.2f}", f"{gain:+z.3f}", said)
         rows.append([name, *(cell.replace("inf", "∞").replace("-", "−") for cell in cells)])
     return rows
 

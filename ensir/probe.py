@@ -63,7 +63,7 @@ class Probe:
             [
                 row.name,
                 _said(row.value, "{:.2f}").rstrip("0").rstrip("."),
-                _said(row.error, "{:+.2f}"),
+                _said(row.error, "{:+z.2f}"),
                 _said(row.weight, "{:.3f}"),
                 _said(row.first_weight, "{:.3f}"),
                 NOTHING if row.bin_range is None else "{}–{}".format(*row.bin_range),

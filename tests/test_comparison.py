@@ -1,5 +1,6 @@
 import copy
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -150,6 +151,12 @@ def test_scores_are_those_of_the_metrics(compared: Comparison) -> None:
         assert decibel == f"{psnr(picture, GROUND_TRUTH):.2f}"
         assert gain == f"{psnr(picture, GROUND_TRUTH) - base:+.3f}".replace("-", "−")
         assert similarity == f"{ssim(picture, GROUND_TRUTH):.4f}"
+
+
+def test_a_gain_that_rounds_to_nothing_has_no_minus(compared: Comparison) -> None:
+    known = dict.fromkeys(compared.scored, (30.0, None)) | {FUSED: (29.9999, None)}
+    said = scores(replace(compared, known_scores=known))
+    assert said[0] == [FUSED, "30.00", "+0.000", "–"]
 
 
 def test_fusing_again_is_comparing_again_and_scores_what_changed_only(

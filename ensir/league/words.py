@@ -128,7 +128,7 @@ def decibels(value: float, minus: str = "−") -> str:
     """
     if math.isinf(value):
         return "+∞" if value > 0 else f"{minus}∞"
-    return f"{round(value, 3) + 0.0:+.3f}".replace("-", minus)
+    return f"{value:+z.3f}".replace("-", minus)
 
 
 def score_of(value: float | None, digits: int) -> str:
