@@ -313,6 +313,8 @@ def models(given: Namespace, on_progress: OnProgress) -> Answer:
     if given.action != "list" and given.what is None:
         wanted = {"add": "a file of weights", "get": "a link, or a model's name"}[given.action]
         raise InputError(f"`ensir models {given.action}` takes {wanted}: name it")
+    if given.sha256 is not None and not (given.action == "get" and "://" in given.what):
+        raise InputError("--sha256 is of the file behind a link to get: leave it out")
     if given.action != "list":
         from ensir.restorers import find_restorers
         from ensir.restorers.bring_weights import add_weights, get_weights

@@ -817,6 +817,8 @@ def test_models_gets_a_file_by_its_link_and_hash(
 ) -> None:
     assert "takes a link, or a model's name" in refused("models", "get")
     assert "say it by --sha256" in refused("models", "get", "https://there/model_deraining.pth")
+    for without_link in (("add", "x.pth"), ("get", "mprnet deraining"), ("list",)):
+        assert "leave it out" in refused("models", *without_link, "--sha256", "0" * 64)
     deraining_checkpoint(tmp_path / "there.pth", zipped=True)
     content = (tmp_path / "there.pth").read_bytes()
     monkeypatch.setattr(

@@ -70,8 +70,10 @@ def restore_with(
     candidates = {}
     levels = levels_of(image)
     for place, name in enumerate(names):
+        heard: list[int] = []
 
-        def on_part(done: int, total: int, before: int = place) -> None:
+        def on_part(done: int, total: int, before: int = place, heard: list[int] = heard) -> None:
+            heard.append(done)
             on_progress(before * total + done, len(names) * total)
 
         restorer = among[name]
@@ -81,7 +83,8 @@ def restore_with(
             candidates[name] = _KEPT.candidate(restorer, levels, make)
         else:
             candidates[name] = make()
-        on_progress(place + 1, len(names))  # of what was kept nothing was said
+        if not heard:  # it was kept from before
+            on_progress(place + 1, len(names))
     return candidates
 
 

@@ -86,13 +86,14 @@ def get_weights(
             )
     else:
         link, file, sha256 = _known(wanted)
-    output = weights_folder() / FETCHED / file
+    # By its hash: files of one name are many, and what has come of one is no part of another.
+    output = weights_folder() / FETCHED / sha256.lower() / file
     output.parent.mkdir(parents=True, exist_ok=True)
-    download(link, output, sha256.lower(), on_progress)
-    try:
-        return add_weights(output, task)
-    finally:
-        output.unlink()
+    if not output.exists():  # it stays where it could not be added: with another task it may
+        download(link, output, sha256.lower(), on_progress)
+    added = add_weights(output, task)
+    output.unlink()
+    return added
 
 
 def _known(name: str) -> tuple[str, str, str]:

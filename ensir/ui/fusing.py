@@ -167,6 +167,7 @@ def _wire_new_input(it: Fusing) -> None:
         on_task,
         [inputs.task, inputs.picture, inputs.degrade],
         [inputs.restorers, inputs.strength, inputs.degrade],
+        trigger_mode="always_last",
         queue=False,
     )
 

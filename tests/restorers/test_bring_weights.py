@@ -163,12 +163,27 @@ def test_what_a_link_brings_is_looked_at_as_any_file(
     link, sha256 = offered("model_deraining.pth"), digest(server.content)
     with pytest.raises(InputError, match="another content than is known"):
         get_weights(link, unwatched, sha256="0" * 64)
+    assert not [path for path in folder.rglob("*") if path.is_file()]
     with pytest.raises(InputError, match=r"^model_deraining\.pth .* not denoising"):
         get_weights(link, unwatched, sha256=sha256, task="denoising")
+    asked = len(server.ranges)
+    assert get_weights(link, unwatched, sha256=sha256)[1].task == "deraining"
+    assert len(server.ranges) == asked  # it had come
     server.content = b"0.3, 0.3, 0.4"
     with pytest.raises(InputError, match=r"neither of torch\.save nor safetensors"):
         get_weights(link, unwatched, sha256=digest(server.content))
-    assert not [path for path in folder.rglob("*") if path.is_file()]
+    assert [path.name for path in folder.iterdir() if path.is_file()] == [
+        "model_deraining.safetensors"
+    ]
+
+
+def test_what_came_of_a_file_is_no_part_of_another_of_that_name(
+    folder: Path, server: Server, offered: Callable[[str], str]
+) -> None:
+    with pytest.raises(InputError, match="could not be fetched whole"):
+        get_weights(offered("cut/model_deraining.pth"), unwatched, sha256="0" * 64)
+    get_weights(offered("model_deraining.pth"), unwatched, sha256=digest(server.content))
+    assert server.ranges == [None, None]
 
 
 @pytest.mark.parametrize(

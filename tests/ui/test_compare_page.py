@@ -128,7 +128,8 @@ def test_a_task_is_counted_before_its_base_models_are_offered(
     (task,) = (block for block in blocks if block.elem_id == "task")
     (counted,) = (it for it in wired(app, "on_new_input") if it.targets == [(task._id, "input")])
     (offering,) = wired(app, "on_task")
-    assert counted.trigger_mode == "always_last" and offering.trigger_after == counted._id
+    assert counted.trigger_mode == offering.trigger_mode == "always_last"
+    assert offering.trigger_after == counted._id
 
 
 def test_what_a_new_result_changes_goes_to_where_it_belongs(app: gr.Blocks) -> None:

@@ -79,8 +79,8 @@ class ViewerValue:
 
     What a visitor has changed stays when a new value comes: zoom and place while `size` is the
     same, panels unless `panels` differ from those of the value before. A `look` goes before that;
-    panels whose layers are gone show others. The pin goes to `pinned`, wherever a visitor has it,
-    but for a value that `keeps_pin`.
+    panels whose layers are gone show others. The pin goes to `pinned`, where that is a
+    pixel, wherever a visitor has it, but for a value that `keeps_pin`.
     """
 
     size: tuple[int, int]  # width and height of every layer
