@@ -30,6 +30,13 @@ def reference_set(tmp_path_factory: pytest.TempPathFactory) -> ReferenceSet:
     return make_folder(tmp_path_factory.mktemp("reference"))
 
 
+@pytest.fixture
+def short_set(tmp_path: Path) -> ReferenceSet:
+    """A set of a test's own, whose pictures it may change."""
+    (tmp_path / "set").mkdir()
+    return make_folder(tmp_path / "set", 3)
+
+
 def test_a_gathering_stopped_after_any_picture_is_gone_on_from_to_the_same_bits(
     reference_set: ReferenceSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -51,17 +58,14 @@ def test_a_gathering_stopped_after_any_picture_is_gone_on_from_to_the_same_bits(
 
 
 def test_sums_of_other_pictures_or_bins_are_refused_and_stay(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    short_set: ReferenceSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(gathering, "SAVE_EVERY", 0)
-    folder = tmp_path / "set"
-    folder.mkdir()
-    reference_set = make_folder(folder, 3)
-    unfinished = tmp_path / "sums.safetensors"
-    gather_reference_set(reference_set, 16, unfinished=unfinished)
+    folder, unfinished = short_set.folder, tmp_path / "sums.safetensors"
+    gather_reference_set(short_set, 16, unfinished=unfinished)
     kept = unfinished.read_bytes()
     with pytest.raises(InputError, match=r"sums.safetensors was left by an unfinished fit"):
-        gather_reference_set(reference_set, 32, unfinished=unfinished)
+        gather_reference_set(short_set, 32, unfinished=unfinished)
     _, changed = make_pictures(99, members=1, height=60, width=80)
     write_image(folder / "B" / "01.png", changed)
     with pytest.raises(InputError, match="to other pictures or bins"):
@@ -70,13 +74,10 @@ def test_sums_of_other_pictures_or_bins_are_refused_and_stay(
 
 
 def test_a_picture_that_changes_after_it_was_summed_is_found_out(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    short_set: ReferenceSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(gathering, "SAVE_EVERY", 0)
-    folder = tmp_path / "set"
-    folder.mkdir()
-    reference_set = make_folder(folder, 3)
-    unfinished = tmp_path / "sums.safetensors"
+    folder, unfinished = short_set.folder, tmp_path / "sums.safetensors"
     done_so_far = []
 
     def change_the_first(done: int, total: int) -> None:
@@ -87,7 +88,7 @@ def test_a_picture_that_changes_after_it_was_summed_is_found_out(
 
     with pytest.raises(Cancelled):
         gather_reference_set(
-            reference_set, 16, "cpu", change_the_first, lambda: len(done_so_far) == 2, unfinished
+            short_set, 16, "cpu", change_the_first, lambda: len(done_so_far) == 2, unfinished
         )
     with pytest.raises(InputError, match="to other pictures or bins"):
         gather_reference_set(ReferenceSet(folder, NAMES), 16, unfinished=unfinished)
